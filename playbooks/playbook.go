@@ -1,0 +1,84 @@
+package playbooks
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The sections that a page, Slack and the web show. Section takes any name.
+const (
+	Impact      = "Impact"
+	Check       = "Check"
+	Mitigate    = "Mitigate"
+	Escalate    = "Escalate"
+	Communicate = "Communicate"
+)
+
+// Label is the label (or annotation) by which an alert names its playbook outright.
+const Label = "playbook"
+
+// regexpPrefix marks a value in a Match as a regular expression.
+const regexpPrefix = "=~"
+
+// Playbook is what to do about one kind of failure. It is a value: nothing in
+// it changes after it was read, and it is safe for concurrent use.
+type Playbook struct {
+	// ID names the playbook in links, labels and URLs: a-z, 0-9 and dashes.
+	ID string
+	// Title says what is broken, in a few words.
+	Title string
+	// Owner is the team that keeps the playbook true.
+	Owner string
+	// Match lists the sets of labels it is for; one of them has to match. None:
+	// it is found by its ID alone.
+	Match []Match
+	// Reviewed is the day somebody last followed it, in UTC; zero when it was never said.
+	Reviewed time.Time
+	// Body is the Markdown after the front matter, with \n line ends.
+	Body string
+	// Source is the file it was read from, for messages.
+	Source string
+	// Builtin says that it belongs to the embedded library.
+	Builtin bool
+
+	bodyLine int // line of Source on which Body begins
+}
+
+// Match is a set of labels, each with the value it must have. A value that
+// begins with "=~" is a regular expression for the whole label value.
+type Match map[string]string
+
+// String writes the set as PromQL writes label matchers: {service="share", slo=~"latency.*"}.
+func (m Match) String() string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, name := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(name)
+		if expr, ok := strings.CutPrefix(m[name], regexpPrefix); ok {
+			b.WriteString(regexpPrefix + strconv.Quote(expr))
+			continue
+		}
+		b.WriteString("=" + strconv.Quote(m[name]))
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// Hash is the SHA-256 of what a reader sees (id, title, owner, body), in hex.
+// An incident keeps it, so that it is known later which text was followed.
+func (p Playbook) Hash() string {
+	h := sha256.New()
+	for _, part := range []string{p.ID, p.Title, p.Owner, p.Body} {
+		// A hash never returns an error. The length keeps "ab"+"c" apart from "a"+"bc".
+		_, _ = h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,140 @@
+package playbooks
+
+import (
+	"bytes"
+	"html/template"
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// Section returns the Markdown under the heading `## name`, without the
+// heading; letter case is ignored. "" when there is no such section.
+func (p Playbook) Section(name string) string {
+	return joinLines(sectionLines(splitLines(p.Body), name))
+}
+
+// Summary says in plain text, on one line, what the failure means: the first
+// paragraph of Impact, else of the body, else the title.
+func (p Playbook) Summary() string {
+	for _, md := range []string{p.Section(Impact), p.Body} {
+		if s := firstParagraph(md); s != "" {
+			return s
+		}
+	}
+	return p.Title
+}
+
+// FirstSteps returns the first n steps as Markdown, without their numbers:
+// those of Check, then those of Mitigate; of the whole body where it has
+// neither. Links to other playbooks become their text, since a step may be
+// shown anywhere.
+func (p Playbook) FirstSteps(n int) []string {
+	lines := splitLines(p.Body)
+	steps := append(items(sectionLines(lines, Check)), items(sectionLines(lines, Mitigate))...)
+	if len(steps) == 0 {
+		steps = items(lines)
+	}
+	steps = steps[:max(0, min(n, len(steps)))]
+	for i, step := range steps {
+		steps[i] = rewriteLinks(step, func(string) string { return "" })
+	}
+	return steps
+}
+
+// HTML renders the body. Raw HTML in it is dropped and links that would run a
+// script are emptied, so that it is safe to show to anybody. Links to other
+// playbooks become relative to the page /playbooks/{id}.
+func (p Playbook) HTML() template.HTML {
+	var out bytes.Buffer
+	if err := newMarkdown().Convert([]byte(p.Body), &out); err != nil {
+		// Writing to a buffer cannot fail; should a renderer still do, show the text itself.
+		return template.HTML("<pre>" + template.HTMLEscapeString(p.Body) + "</pre>") //nolint:gosec // escaped.
+	}
+	return template.HTML(out.String()) //nolint:gosec // goldmark without WithUnsafe escapes text and drops raw HTML.
+}
+
+// newMarkdown is GitHub's Markdown without raw HTML. It is built for each use:
+// goldmark sets itself up lazily, which costs microseconds.
+func newMarkdown() goldmark.Markdown {
+	return goldmark.New(
+		goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify, extension.TaskList),
+		goldmark.WithParserOptions(
+			parser.WithAutoHeadingID(),
+			parser.WithASTTransformers(util.Prioritized(siblingLinks{}, 100)),
+		),
+	)
+}
+
+// siblingLinks points links to other playbooks' files at their pages.
+type siblingLinks struct{}
+
+var _ parser.ASTTransformer = siblingLinks{}
+
+// Transform rewrites `other.md#part` to `other#part`.
+func (siblingLinks) Transform(doc *ast.Document, _ text.Reader, _ parser.Context) {
+	for _, link := range linkNodes(doc) {
+		if id, anchor, ok := siblingLink(string(link.Destination)); ok {
+			link.Destination = []byte(id + anchor)
+		}
+	}
+}
+
+// linkNodes lists the links of a document in their order.
+func linkNodes(doc ast.Node) []*ast.Link {
+	var links []*ast.Link
+	// The walker returns no error of its own and ours is always nil.
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if link, ok := n.(*ast.Link); ok && entering {
+			links = append(links, link)
+		}
+		return ast.WalkContinue, nil
+	})
+	return links
+}
+
+// firstParagraph returns the text of the first top-level paragraph, with its
+// markup removed and on one line.
+func firstParagraph(md string) string {
+	source := []byte(md)
+	doc := newMarkdown().Parser().Parse(text.NewReader(source))
+	for n := doc.FirstChild(); n != nil; n = n.NextSibling() {
+		if n.Kind() != ast.KindParagraph {
+			continue
+		}
+		if s := plainText(n, source); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// plainText collects the words under a node.
+func plainText(n ast.Node, source []byte) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Text:
+			b.Write(n.Segment.Value(source))
+			if n.SoftLineBreak() || n.HardLineBreak() {
+				b.WriteByte(' ')
+			}
+		case *ast.String:
+			b.Write(n.Value)
+		case *ast.AutoLink:
+			b.Write(n.Label(source))
+		case *ast.RawHTML:
+			return ast.WalkSkipChildren, nil
+		}
+		return ast.WalkContinue, nil
+	})
+	return strings.Join(strings.Fields(b.String()), " ")
+}
