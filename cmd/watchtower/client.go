@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const defaultURL = "http://127.0.0.1:9911"
+
+// client asks a running server.
+type client struct {
+	url  string
+	http *http.Client
+}
+
+// urlFlag adds --url to a command that asks a running server.
+func urlFlag(cmd *cobra.Command) func() client {
+	url := cmd.Flags().String("url", defaultURL, "address of the running server")
+	return func() client {
+		return client{url: strings.TrimRight(*url, "/"), http: &http.Client{Timeout: 60 * time.Second}}
+	}
+}
+
+// get fetches path; an answer other than 200 is an error with the server's sentence.
+func (c client) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("--url %s: %w", c.url, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the server at %s: %w (is `watchtower serve` running there? name another address with --url)", c.url, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", c.url, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s: %s", c.url+path, resp.Status, sentence(body))
+	}
+	return body, nil
+}
+
+// getJSON fetches path and decodes its JSON into v.
+func (c client) getJSON(ctx context.Context, path string, v any) error {
+	body, err := c.get(ctx, path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("%s did not answer with the expected JSON: %w (is it a Watchtower?)", c.url+path, err)
+	}
+	return nil
+}
+
+// sentence is the error of a JSON answer, or the start of any other answer.
+func sentence(body []byte) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(body, &answer) == nil && answer.Error != "" {
+		return answer.Error
+	}
+	text := string(bytes.TrimSpace(body))
+	if len(text) > 300 {
+		text = text[:300] + "…"
+	}
+	return text
+}
+
+// writeIndented writes JSON for machines, indented for people.
+func writeIndented(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
