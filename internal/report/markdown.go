@@ -1,0 +1,144 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Markdown renders the report as GitHub-flavoured Markdown, a table for each team. Names that others chose are escaped: they
+// cannot break a table, form a link or carry HTML.
+func (r Report) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Weekly report: %s (%s)\n\n", r.Dates(), r.Week)
+	fmt.Fprintf(&b, "**%s**\n", escape(r.Headline))
+	if len(r.Teams) == 0 {
+		return b.String()
+	}
+	for _, t := range r.Teams {
+		fmt.Fprintf(&b, "\n## %s\n\n", escape(t.Title()))
+		b.WriteString("| Promise | Result | Achieved | Target | Failures | Budget left | Worst hour |\n")
+		b.WriteString("| --- | --- | ---: | ---: | --- | ---: | --- |\n")
+		for _, row := range t.Rows {
+			fmt.Fprintf(&b, "| %s<br>`%s` | %s | %s | %s | %s | %s | %s |\n",
+				escape(row.Promise), strings.NewReplacer("`", "", "|", "", "\n", " ").Replace(row.ID), row.result(), row.AchievedWords(), Target(row.Target),
+				escape(row.Sentence), row.BudgetWords(), escape(row.WorstWords()))
+		}
+		for _, row := range t.Rows {
+			for _, note := range row.Notes() {
+				fmt.Fprintf(&b, "\n- %s: %s", escape(row.Promise), escape(note))
+			}
+		}
+		if t.hasNotes() {
+			b.WriteString("\n")
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", escape(r.Reading()))
+	return b.String()
+}
+
+func (t Team) hasNotes() bool {
+	for _, row := range t.Rows {
+		if len(row.Notes()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// result is the outcome with its mark.
+func (row Row) result() string {
+	switch row.Outcome {
+	case Kept:
+		return "✅ kept"
+	case Missed:
+		return "🔴 broken"
+	default:
+		return "⚪ no data"
+	}
+}
+
+// AchievedWords returns the share of good events, or a dash.
+func (row Row) AchievedWords() string {
+	if row.Achieved == nil {
+		return "–"
+	}
+	return Achieved(*row.Achieved, row.Target)
+}
+
+// BudgetWords returns the budget left and its period: "41% of 28d".
+func (row Row) BudgetWords() string {
+	if row.BudgetLeft == nil {
+		return "unknown"
+	}
+	if words := Budget(*row.BudgetLeft); strings.HasSuffix(words, "%") && *row.BudgetLeft > 0 {
+		return words + " of " + row.Period
+	}
+	return Budget(*row.BudgetLeft)
+}
+
+// WorstWords returns the worst hour in words.
+func (row Row) WorstWords() string {
+	switch {
+	case row.Worst != nil:
+		return row.Worst.When() + ": " + row.Worst.Sentence
+	case row.Outcome == NoData || row.Problem != "":
+		return "–"
+	default:
+		return "none: nothing failed"
+	}
+}
+
+// Notes returns what a reader must know to trust the row's figures, as sentences. Mostly there are none.
+func (row Row) Notes() []string {
+	var notes []string
+	if row.Problem != "" {
+		notes = append(notes, row.Problem)
+	}
+	if row.QuietHours > 0 {
+		notes = append(notes, fmt.Sprintf("in %d of %d hours nothing was counted.", row.QuietHours, row.Hours))
+	}
+	if row.UnknownMinutes != nil && *row.UnknownMinutes >= 1 {
+		notes = append(notes, fmt.Sprintf("for %s the telemetry was missing; that time is neither kept nor broken.", minutes(*row.UnknownMinutes)))
+	}
+	return notes
+}
+
+func minutes(n float64) string {
+	if n == 1 {
+		return "1 minute"
+	}
+	if n >= 180 {
+		return fmt.Sprintf("about %.0f hours", n/60)
+	}
+	return fmt.Sprintf("%.0f minutes", n)
+}
+
+// Reading explains the report's words, for the foot of it.
+func (r Report) Reading() string {
+	return "Times are in " + r.Zone + ". A promise is kept when at least its target's share of requests worked over the week. " +
+		"The budget is the share of failures that the target allows over its whole period; what is left of it is as of now. " +
+		"The worst hour is the one in which most requests failed."
+}
+
+// escape takes the meaning from what Markdown would read as markup, and line breaks with it.
+func escape(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	var b strings.Builder
+	for _, c := range s {
+		switch c {
+		case '&':
+			b.WriteString("&amp;")
+			continue
+		case '<':
+			b.WriteString("&lt;")
+			continue
+		case '>':
+			b.WriteString("&gt;")
+			continue
+		case '\\', '`', '*', '_', '[', ']', '|', '#', '~', '!':
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,304 @@
+// Package report says in words and figures how a week went: which promises were kept, which were broken, how much
+// budget is left and which hour was the worst.
+//
+// A report is a function of its Source and of a week. It reads no clock, opens no file and sends nothing:
+//
+//	from, to, err := report.Week("2026-W47", time.Now(), zone)
+//	...
+//	weekly, err := report.Build(ctx, engine, from, to)
+//	...
+//	fmt.Print(weekly.Markdown())
+//
+// Its words:
+//
+//   - A promise is what an objective says to the user ("Sharing a post works"); it is kept when the share of good events
+//     over the week is at least the target.
+//   - The worst hour is the one in which most events failed: the hour that cost the most budget, which at night is not the
+//     one with the highest ratio.
+//   - A quiet hour is one in which nothing was counted, good or bad. It is neither kept nor broken.
+//   - Budget left is about the objective's whole period and about now, not about the end of the week.
+package report
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/rules"
+)
+
+// Source is where a report gets its figures; *rules.Engine is one.
+type Source interface {
+	// Statuses returns every objective with its state as of the last evaluation.
+	Statuses() []rules.Status
+	// Counts returns the good and all events of an objective from one instant (inclusive) to another (exclusive).
+	Counts(id string, from, to time.Time) (good, total float64, err error)
+}
+
+// Blindness is implemented by a Source that also knows for how long it saw nothing. Reports of a Source that does not
+// implement it leave out unknown minutes.
+type Blindness interface {
+	// Unknown returns the time in which the objective's telemetry was missing; ok is false if that is not known.
+	Unknown(id string, from, to time.Time) (blind time.Duration, ok bool)
+}
+
+// Outcome is what the week says about a promise.
+type Outcome string
+
+// The outcomes.
+const (
+	Kept   Outcome = "kept"
+	Missed Outcome = "missed"
+	NoData Outcome = "no_data" // Nothing was counted, or the counts could not be read.
+)
+
+// Word returns the outcome as it is shown to people.
+func (o Outcome) Word() string {
+	switch o {
+	case Kept:
+		return "kept"
+	case Missed:
+		return "broken"
+	default:
+		return "no data"
+	}
+}
+
+// Report is one week of all objectives.
+type Report struct {
+	Week     string    `json:"week"` // ISO 8601, "2026-W47".
+	From     time.Time `json:"from"` // Inclusive, midnight in the report's time zone.
+	To       time.Time `json:"to"`   // Exclusive.
+	Zone     string    `json:"timezone"`
+	Headline string    `json:"headline"` // The week in one or two sentences.
+	Kept     int       `json:"kept"`
+	Missed   int       `json:"missed"`
+	NoData   int       `json:"no_data"`
+	// Unfinished is set when the last evaluation was before the end of the week: the figures are those so far.
+	Unfinished bool   `json:"unfinished"`
+	Teams      []Team `json:"teams"`
+}
+
+// Team is the promises of one team, the broken ones first. The name is empty for objectives that name no team.
+type Team struct {
+	Name string `json:"team"`
+	Rows []Row  `json:"objectives"`
+}
+
+// Title returns the team's name, or words for its absence.
+func (t Team) Title() string {
+	if t.Name == "" {
+		return "No team"
+	}
+	return t.Name
+}
+
+// Row is the week of one objective. Pointers are nil where there is no figure, so that none is read as zero.
+type Row struct {
+	ID       string  `json:"id"`
+	Service  string  `json:"service"`
+	SLO      string  `json:"slo"`
+	Promise  string  `json:"promise"`
+	Team     string  `json:"team"`
+	Target   float64 `json:"target"` // Ratio, 0–1.
+	Period   string  `json:"period"` // "28d".
+	State    string  `json:"state"`  // Of the budget, now.
+	Outcome  Outcome `json:"outcome"`
+	Sentence string  `json:"sentence"` // "about 41,000 of 3.2 million requests failed".
+
+	Achieved *float64 `json:"achieved"` // Good ÷ total over the week.
+	Good     float64  `json:"good"`
+	Bad      float64  `json:"bad"`
+	Total    float64  `json:"total"`
+	Burn     *float64 `json:"burn"` // Share of failures in the week ÷ share that the target allows.
+
+	BudgetLeft *float64 `json:"budget_left"` // Of the whole period, now; negative when overspent.
+
+	Worst          *Hour    `json:"worst_hour"` // Nil when nothing failed.
+	Hours          int      `json:"hours"`
+	QuietHours     int      `json:"quiet_hours"`
+	UnknownMinutes *float64 `json:"unknown_minutes"`
+	Problem        string   `json:"problem,omitempty"` // Why there are no figures, as a sentence.
+}
+
+// Hour is an hour of the week, or less at its edges.
+type Hour struct {
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Bad      float64   `json:"bad"`
+	Total    float64   `json:"total"`
+	Ratio    float64   `json:"error_ratio"`
+	Sentence string    `json:"sentence"` // "1,204 of about 38,000 requests failed (3.2%), 32 times what the target allows".
+}
+
+// When returns the hour in words: "Thursday 19 November, 14:00 to 15:00".
+func (h Hour) When() string {
+	return h.From.Format("Monday 2 January, 15:04") + " to " + h.To.Format("15:04")
+}
+
+// Build reads one week from src. The time zone of the report is that of from. The only error is that of ctx: an objective
+// whose counts cannot be read keeps its row, which says why.
+func Build(ctx context.Context, src Source, from, to time.Time) (Report, error) {
+	statuses := src.Statuses()
+	r := Report{Week: WeekName(from), From: from, To: to, Zone: from.Location().String(), Teams: []Team{}}
+	teams := map[string][]Row{}
+	for _, s := range statuses {
+		if err := ctx.Err(); err != nil {
+			return Report{}, fmt.Errorf("build report of %s: %w", r.Week, err)
+		}
+		row := buildRow(ctx, src, s, span{from, to})
+		switch row.Outcome {
+		case Kept:
+			r.Kept++
+		case Missed:
+			r.Missed++
+		default:
+			r.NoData++
+		}
+		if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(to) {
+			r.Unfinished = true
+		}
+		teams[row.Team] = append(teams[row.Team], row)
+	}
+	if err := ctx.Err(); err != nil {
+		return Report{}, fmt.Errorf("build report of %s: %w", r.Week, err)
+	}
+	for name, rows := range teams {
+		slices.SortFunc(rows, compareRows)
+		r.Teams = append(r.Teams, Team{Name: name, Rows: rows})
+	}
+	slices.SortFunc(r.Teams, func(a, b Team) int {
+		if (a.Name == "") != (b.Name == "") {
+			return strings.Compare(b.Name, a.Name) // Those without a team come last.
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	r.Headline = headline(r)
+	return r, nil
+}
+
+// span is a stretch of time: from is in it, to is not.
+type span struct{ from, to time.Time }
+
+func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
+	o := s.Objective
+	row := Row{
+		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Team: o.Team,
+		Target: o.Target, Period: Period(o.Period), State: string(s.State), Outcome: NoData,
+		BudgetLeft: finite(s.BudgetRemaining),
+	}
+	good, total, err := src.Counts(o.ID, week.from, week.to)
+	if err != nil {
+		row.Problem = "The counts of this week could not be read: " + err.Error() + "."
+		row.Sentence = "the counts could not be read"
+		return row
+	}
+	bad := max(0, total-good)
+	row.Good, row.Bad, row.Total = good, bad, total
+	row.Sentence = failed(bad, total)
+	if b, ok := src.(Blindness); ok {
+		if blind, known := b.Unknown(o.ID, week.from, week.to); known {
+			minutes := math.Round(blind.Minutes())
+			row.UnknownMinutes = &minutes
+		}
+	}
+	if total <= 0 {
+		row.BudgetLeft = budgetWithoutData(s)
+		return row
+	}
+	achieved := good / total
+	row.Achieved, row.Outcome = &achieved, Missed
+	if achieved >= o.Target {
+		row.Outcome = Kept
+	}
+	row.Burn = burn(bad/total, o.Target)
+	row.addHours(ctx, src, week)
+	return row
+}
+
+// budgetWithoutData returns the budget left of an objective that counted nothing all week: known only if its period holds
+// events.
+func budgetWithoutData(s rules.Status) *float64 {
+	if s.Total <= 0 {
+		return nil
+	}
+	return finite(s.BudgetRemaining)
+}
+
+// addHours reads the week hour by hour. Hours are counted in elapsed time, so that a week in which clocks change has 167 or
+// 169 of them, and none is counted twice.
+func (row *Row) addHours(ctx context.Context, src Source, week span) {
+	for at := week.from; at.Before(week.to); at = at.Add(time.Hour) {
+		if ctx.Err() != nil {
+			return
+		}
+		end := at.Add(time.Hour)
+		if end.After(week.to) {
+			end = week.to
+		}
+		good, total, err := src.Counts(row.ID, at, end)
+		if err != nil {
+			row.Problem = "The worst hour is not known: " + err.Error() + "."
+			row.Worst = nil
+			return
+		}
+		row.Hours++
+		if total <= 0 {
+			row.QuietHours++
+			continue
+		}
+		bad := max(0, total-good)
+		if bad <= 0 || (row.Worst != nil && bad <= row.Worst.Bad) {
+			continue
+		}
+		row.Worst = &Hour{From: at, To: end, Bad: bad, Total: total, Ratio: bad / total}
+	}
+	if w := row.Worst; w != nil {
+		w.Sentence = failed(w.Bad, w.Total) + " (" + Percent(w.Ratio) + ")"
+		if b := burn(w.Ratio, row.Target); b != nil {
+			w.Sentence += ", " + Allowed(*b)
+		}
+	}
+}
+
+// burn returns how many times the allowed share of failures ratio is; nil for a target that allows none.
+func burn(ratio, target float64) *float64 {
+	if target >= 1 {
+		return nil
+	}
+	return finite(ratio / (1 - target))
+}
+
+func finite(f float64) *float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return nil
+	}
+	return &f
+}
+
+// compareRows puts the broken promises first, the costliest on top, then those without data, then the kept ones by ID.
+func compareRows(a, b Row) int {
+	rank := map[Outcome]int{Missed: 0, NoData: 1, Kept: 2}
+	if d := rank[a.Outcome] - rank[b.Outcome]; d != 0 {
+		return d
+	}
+	if a.Outcome == Missed && a.Burn != nil && b.Burn != nil && *a.Burn != *b.Burn {
+		if *a.Burn > *b.Burn {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+func promiseOf(o rules.Objective) string {
+	for _, s := range []string{o.Promise, o.Description} {
+		if s = strings.Join(strings.Fields(s), " "); s != "" {
+			return strings.TrimSuffix(s, ".")
+		}
+	}
+	return strings.TrimSpace(o.Service + " " + o.SLO)
+}

@@ -1,0 +1,267 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Number returns a count as people say it: exact below a thousand, then to two digits ("41,000", "3.2 million").
+func Number(n float64) string {
+	s, _ := number(n)
+	return s
+}
+
+// number also tells whether s is exact.
+func number(n float64) (s string, exact bool) {
+	switch {
+	case math.IsNaN(n) || math.IsInf(n, 0):
+		return "an unknown number", true
+	case n < 0:
+		return "none", true
+	case n > 0 && n < 0.5:
+		return "fewer than 1", true
+	case n < 999.5:
+		return strconv.Itoa(int(math.Round(n))), true
+	}
+	rounded := twoDigits(n)
+	exact = math.Abs(rounded-n) < 0.5
+	for _, unit := range []struct {
+		size float64
+		name string
+	}{{1e12, "trillion"}, {1e9, "billion"}, {1e6, "million"}} {
+		if rounded >= unit.size {
+			return strconv.FormatFloat(rounded/unit.size, 'f', -1, 64) + " " + unit.name, exact
+		}
+	}
+	digits := strconv.Itoa(int(rounded))
+	return digits[:len(digits)-3] + "," + digits[len(digits)-3:], exact
+}
+
+// twoDigits rounds to two significant digits.
+func twoDigits(n float64) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(n, 'g', 2, 64), 64)
+	if err != nil {
+		return n
+	}
+	return rounded
+}
+
+// failed says how many of all events were bad: "about 41,000 of 3.2 million requests failed".
+func failed(bad, total float64) string {
+	if total <= 0 {
+		return "nothing was counted"
+	}
+	noun := "requests"
+	if math.Round(total) == 1 {
+		noun = "request"
+	}
+	all, allExact := number(total)
+	if bad <= 0 {
+		if !allExact {
+			all = "about " + all
+		}
+		return "none of " + all + " " + noun + " failed"
+	}
+	some, someExact := number(bad)
+	switch {
+	case !someExact:
+		some = "about " + some
+	case !allExact:
+		all = "about " + all
+	}
+	return some + " of " + all + " " + noun + " failed"
+}
+
+// Percent returns a ratio as a percentage to two digits, never rounded up to 100% nor down to 0%: "3.2%", "0.041%".
+func Percent(ratio float64) string {
+	switch {
+	case math.IsNaN(ratio) || math.IsInf(ratio, 0):
+		return "unknown"
+	case ratio < 0:
+		return "−" + Percent(-ratio)
+	case ratio == 0:
+		return "0%"
+	case ratio >= 0.9:
+		return success(ratio, 2)
+	case ratio < 1e-6:
+		return "under 0.0001%"
+	}
+	return strconv.FormatFloat(twoDigits(100*ratio), 'f', -1, 64) + "%"
+}
+
+// success returns a ratio near one: its distance from one to so many digits, since that is what matters.
+func success(ratio float64, digits int) string {
+	if ratio >= 1 {
+		return trim(strconv.FormatFloat(100*ratio, 'f', 1, 64)) + "%"
+	}
+	missing := 100 * (1 - ratio)
+	decimals := min(9, max(0, digits-1-int(math.Floor(math.Log10(missing)))))
+	// Never up to 100%: cut off instead of rounding.
+	if s := strconv.FormatFloat(100*ratio, 'f', decimals, 64); !strings.HasPrefix(s, "100") {
+		return trim(s) + "%"
+	}
+	return "over 99.9999%"
+}
+
+// Achieved returns a success ratio with enough digits to tell it from the target: 99.8996% is not written 99.90% where
+// 99.9% was promised.
+func Achieved(ratio, target float64) string {
+	s := success(ratio, 2)
+	for digits := 3; digits <= 9 && ratio < target && s == Target(target); digits++ {
+		s = success(ratio, digits)
+	}
+	return s
+}
+
+// Target returns an objective's target as it was written: "99.9%".
+func Target(ratio float64) string {
+	return trim(strconv.FormatFloat(100*ratio, 'f', 9, 64)) + "%"
+}
+
+// trim takes needless zeros from a decimal number.
+func trim(s string) string {
+	if !strings.Contains(s, ".") {
+		return s
+	}
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}
+
+// Allowed says how a burn compares with what the target allows: "32 times what the target allows", "13% of what …".
+func Allowed(burn float64) string {
+	if burn < 0.995 {
+		return Percent(burn) + " of what the target allows"
+	}
+	return Times(burn) + " times what the target allows"
+}
+
+// Times returns a factor to two digits: "32", "1.4", "1,400".
+func Times(factor float64) string {
+	if factor >= 999.5 {
+		return Number(factor)
+	}
+	return strconv.FormatFloat(twoDigits(factor), 'f', -1, 64)
+}
+
+// Budget says how much of a budget is left, from a signed ratio: "41%", "spent", "overspent by 12%".
+func Budget(left float64) string {
+	switch {
+	case math.IsNaN(left) || math.IsInf(left, 0):
+		return "unknown"
+	case left > 0.995 && left < 1:
+		return "over 99%"
+	case left > 0 && left < 0.01:
+		return "under 1%"
+	case left > 0:
+		return strconv.Itoa(int(math.Round(100*left))) + "%"
+	case left > -0.005:
+		return "spent"
+	case left > -10:
+		return fmt.Sprintf("overspent by %d%%", int(math.Round(-100*left)))
+	default:
+		return "overspent " + Times(1-left) + " times"
+	}
+}
+
+// Period returns a period in its largest whole unit: "28d", "1h30m".
+func Period(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// periodWords returns a period for a sentence: "28 days", "1 hour".
+func periodWords(period string) string {
+	d, ok := strings.CutSuffix(period, "d")
+	switch {
+	case !ok:
+		return period
+	case d == "1":
+		return "1 day"
+	default:
+		return d + " days"
+	}
+}
+
+// Dates returns the days of the report: "16 to 22 November 2026".
+func (r Report) Dates() string {
+	first, last := r.From, r.To.Add(-time.Minute)
+	switch {
+	case first.Year() != last.Year():
+		return first.Format("2 January 2006") + " to " + last.Format("2 January 2006")
+	case first.Month() != last.Month():
+		return first.Format("2 January") + " to " + last.Format("2 January 2006")
+	default:
+		return first.Format("2") + " to " + last.Format("2 January 2006")
+	}
+}
+
+// headline says the week in one or two sentences.
+func headline(r Report) string {
+	all := r.Kept + r.Missed + r.NoData
+	var s string
+	switch {
+	case all == 0:
+		return "There are no objectives yet, so there is nothing to report. Write one into a file that rules.objectives names."
+	case r.Kept+r.Missed == 0:
+		s = "Nothing was counted for any objective, so nobody can say whether the promises were kept."
+	case r.Missed == 0 && r.NoData == 0 && all == 1:
+		s = "The one promise was kept."
+	case r.Missed == 0 && r.NoData == 0:
+		s = fmt.Sprintf("All %d promises were kept.", all)
+	case r.Missed == 0:
+		s = fmt.Sprintf("%d of %d promises %s kept; for the %s there is no data.", r.Kept, all, were(r.Kept), others(r.NoData))
+	default:
+		s = fmt.Sprintf("%d of %d promises %s broken.", r.Missed, all, were(r.Missed))
+		if worst, ok := costliest(r); ok {
+			s += fmt.Sprintf(" %s: %s.", worst.Promise, worst.Sentence)
+		}
+		if r.NoData > 0 {
+			s += fmt.Sprintf(" For %d there is no data.", r.NoData)
+		}
+	}
+	if r.Unfinished {
+		s += " The week is not over: these are the figures so far."
+	}
+	return s
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+func others(n int) string {
+	if n == 1 {
+		return "other one"
+	}
+	return fmt.Sprintf("other %d", n)
+}
+
+// costliest returns the broken promise that burned its budget fastest. With several broken ones it is the one to name.
+func costliest(r Report) (Row, bool) {
+	var worst Row
+	var found bool
+	for _, t := range r.Teams {
+		for _, row := range t.Rows {
+			if row.Outcome != Missed || row.Burn == nil || (found && *row.Burn <= *worst.Burn) {
+				continue
+			}
+			worst, found = row, true
+		}
+	}
+	return worst, found
+}
