@@ -1,0 +1,104 @@
+package rules
+
+import (
+	"maps"
+	"time"
+)
+
+// Severity says how an alert wants to be heard.
+type Severity string
+
+// The severities of burn-rate alerts.
+const (
+	Page   Severity = "page"
+	Ticket Severity = "ticket"
+)
+
+// Objective is one promise: what share of events must be good, over which period.
+type Objective struct {
+	// ID is service-slo, as Sloth's sloth_id; it is one segment of a URL path and
+	// unique among all objectives.
+	ID string
+	// Service and SLO are the names the spec gives.
+	Service, SLO string
+	// Description is the spec's own text; Promise is the plain-language sentence
+	// shown to people ("Sharing a post works"). Promise is never empty: without
+	// one in the spec it is derived from description or name.
+	Description, Promise string
+	// Team owns the objective: the label team, else owner; "" when neither is given.
+	Team string
+	// Target is the promised ratio of good events, between 0 and 1 exclusive.
+	Target float64
+	// Period is the length of the rolling window the target holds for.
+	Period time.Duration
+	// Labels are the spec's and the objective's own labels, the latter winning.
+	Labels map[string]string
+	// SLI says how good and bad events are measured.
+	SLI SLI
+	// Alerting says which alerts are sent and how they are labelled.
+	Alerting Alerting
+	// MinBadEvents is how many bad events the long window needs before an alert
+	// fires; it keeps single failures at low traffic from waking people.
+	MinBadEvents float64
+	// File and Line tell where the objective is written.
+	File string
+	Line int
+}
+
+// SLI is the indicator of an objective: either both event queries or the ratio.
+// Queries are PromQL templates in which {{.window}} is the range to look at.
+type SLI struct {
+	// ErrorQuery and TotalQuery count bad and all events.
+	ErrorQuery, TotalQuery string
+	// ErrorRatioQuery yields the error ratio itself, 0 to 1 (Sloth's raw).
+	ErrorRatioQuery string
+}
+
+// Raw tells whether the indicator is a ratio whose volume is unknown.
+func (s SLI) Raw() bool { return s.ErrorRatioQuery != "" }
+
+// Alerting holds what a spec says about the alerts of one objective.
+type Alerting struct {
+	// Name is the alertname of the page and the ticket.
+	Name string
+	// Page and Ticket are the two burn-rate alerts.
+	Page, Ticket AlertSpec
+}
+
+// AlertSpec is what a spec says about one alert; labels and annotations common to
+// both alerts are already merged in.
+type AlertSpec struct {
+	Disabled            bool
+	Labels, Annotations map[string]string
+}
+
+// ErrorBudget is the ratio of events that may be bad: 1 − target.
+func (o Objective) ErrorBudget() float64 { return 1 - o.Target }
+
+// Alert returns what the spec says about the alert of the given severity.
+func (o Objective) Alert(s Severity) AlertSpec {
+	if s == Page {
+		return o.Alerting.Page
+	}
+	return o.Alerting.Ticket
+}
+
+// AlertLabels returns the labels the alert of the given severity carries,
+// without those of the objective's group. The spec's labels win, except over the
+// name and the identity that routing and Sloth's dashboards rely on.
+func (o Objective) AlertLabels(s Severity) map[string]string {
+	ls := map[string]string{"severity": string(s)}
+	if o.Team != "" {
+		ls["team"] = o.Team
+	}
+	maps.Copy(ls, o.Labels)
+	maps.Copy(ls, o.Alert(s).Labels)
+	ls["alertname"] = o.Alerting.Name
+	ls["service"] = o.Service
+	ls["slo"] = o.SLO
+	ls["sloth_id"] = o.ID
+	ls["sloth_service"] = o.Service
+	ls["sloth_slo"] = o.SLO
+	ls["sloth_severity"] = string(s)
+	return ls
+}

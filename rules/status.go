@@ -1,0 +1,130 @@
+package rules
+
+import "time"
+
+// State is the condition of an objective's error budget.
+type State string
+
+// The budget states, best first; StateUnknown means too little was seen to say.
+const (
+	StateHealthy   State = "healthy"
+	StateWatch     State = "watch"
+	StateAtRisk    State = "at_risk"
+	StateExhausted State = "exhausted"
+	StateUnknown   State = "unknown"
+)
+
+// Source says how the events of an objective are counted.
+type Source string
+
+// An observed objective is counted from every sample as it is stored; a polled
+// one is asked for by PromQL at a short interval.
+const (
+	SourceObserved Source = "observed"
+	SourcePolled   Source = "polled"
+)
+
+// AlertState is the state of one alert.
+type AlertState string
+
+// The states of an alert. Pending is part of Prometheus' vocabulary; burn-rate
+// alerts fire at once, since their windows are the waiting.
+const (
+	AlertInactive AlertState = "inactive"
+	AlertPending  AlertState = "pending"
+	AlertFiring   AlertState = "firing"
+)
+
+// Status is one objective as of the last evaluation.
+type Status struct {
+	Objective Objective
+	State     State
+	// ErrorRatio and Burn are those of the shortest window ("now"). They are 0
+	// when NoData says that the window saw no event.
+	ErrorRatio, Burn float64
+	NoData           bool
+	// PeriodErrorRatio is bad/total over the whole period.
+	PeriodErrorRatio float64
+	// BudgetRemaining is the unspent share of the period's error budget; signed,
+	// 1 is untouched, negative is overspent.
+	BudgetRemaining float64
+	// Good and Total are event counts over the period. For a polled ratio whose
+	// volume is unknown they are seconds.
+	Good, Total float64
+	Windows     []Window
+	Alerts      []AlertStatus
+	// Coverage is the share of the period, since the first observation, in which
+	// telemetry arrived.
+	Coverage float64
+	// BlindSince is when telemetry was last seen, if it stopped arriving.
+	BlindSince time.Time
+	// ExhaustedIn forecasts when the budget is gone at the present rate; 0 when it
+	// lasts or is spent already (see State).
+	ExhaustedIn time.Duration
+	// Consequence says the state in a sentence for people.
+	Consequence string
+	UpdatedAt   time.Time
+	Source      Source
+	// Reason says why the source is used, and what is wrong if something is.
+	Reason string
+}
+
+// Window is one pair of windows with its numbers as of the last evaluation.
+type Window struct {
+	Severity Severity
+	// Long and Short both have to burn at Threshold or more.
+	Long, Short time.Duration
+	// Factor is the classic burn rate of the pair; Threshold is what holds now,
+	// lower than Factor when the traffic is above its average (volume-aware).
+	Factor, Threshold   float64
+	LongBurn, ShortBurn float64
+	// Bad and Total are events in the long window.
+	Bad, Total float64
+	// Coverage is the smaller coverage of the two windows.
+	Coverage float64
+	Firing   bool
+}
+
+// AlertStatus is one alert of an objective.
+type AlertStatus struct {
+	Name     string
+	Severity Severity
+	State    AlertState
+	// Since is when the alert began to fire.
+	Since time.Time
+	// Summary is the sentence sent with it; empty while inactive.
+	Summary string
+}
+
+// Explanation says how an objective is counted and what its numbers rest on.
+type Explanation struct {
+	Status Status
+	// Expressions are the PromQL the spec gives, with {{.window}} filled in by 5m.
+	Expressions []string
+	// Terms are the countable parts of an observed objective.
+	Terms []Term
+	// Series are the watched series, at most 100 of SeriesCount.
+	Series      []SeriesStatus
+	SeriesCount int
+	// Dropped are window pairs that could not fire, with the reason.
+	Dropped []string
+}
+
+// Term is one selector of an observed objective and its weight in bad and total.
+type Term struct {
+	Selector   string
+	Bad, Total float64
+	Series     int
+}
+
+// SeriesStatus is one watched series.
+type SeriesStatus struct {
+	Labels   string
+	LastSeen time.Time
+	Last     float64
+	Interval time.Duration
+	// Counted is what the series has added since the process began to watch it.
+	Counted float64
+	Resets  int
+	Late    int
+}
