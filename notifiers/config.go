@@ -1,0 +1,38 @@
+package notifiers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
+)
+
+// Config is the section notifiers of watchtower.yaml.
+type Config struct {
+	// Alertmanager is the path of an alertmanager.yml. Empty: one route, everything to Slack's default channel, and a
+	// page mutes the ticket of the same service and slo.
+	Alertmanager string `yaml:"alertmanager,omitempty"`
+	// Alerting is reserved for further Alertmanagers, in Prometheus' syntax.
+	Alerting map[string]any `yaml:"alerting,omitempty"`
+	// OnCall is reserved for the path of teams, schedules and escalation policies.
+	OnCall string `yaml:"oncall,omitempty"`
+	// Slack says which Slack Watchtower itself is connected to.
+	Slack slack.Config `yaml:"slack,omitempty"`
+}
+
+// DefaultConfig returns what holds when watchtower.yaml says nothing.
+func DefaultConfig() Config {
+	return Config{Slack: slack.DefaultConfig()}
+}
+
+// Validate returns every fault of the section, joined. It opens no file: Load does.
+func (c Config) Validate() error {
+	faults := []error{c.Slack.Validate()}
+	if len(c.Alerting) > 0 {
+		faults = append(faults, errors.New("notifiers.alerting: sending to further Alertmanagers is not part of this version; remove the key (alertmanager.yml can name any receiver)"))
+	}
+	if c.OnCall != "" {
+		faults = append(faults, fmt.Errorf("notifiers.oncall: schedules and escalation are not part of this version; remove %q", c.OnCall))
+	}
+	return errors.Join(faults...)
+}

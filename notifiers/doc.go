@@ -1,0 +1,31 @@
+// Package notifiers decides who hears of an alert, when, and how often.
+//
+// It is Alertmanager in this process: the same routing tree, grouping, inhibition, silences, notification log, time
+// intervals, templates, integrations and API v2, read from an unchanged alertmanager.yml. A Pipeline replaces the
+// program, not its rules, so amtool and every client of the API work against it.
+//
+// # Words
+//
+// An alert is one label set that fires or has resolved. A group is what one notification is about: the alerts that
+// reach the same route and agree in its group_by labels. An Incident is an open group as a page shows it. A receiver
+// is a name in alertmanager.yml; an integration is one way to reach it, such as its second slack_config.
+//
+// # What differs from the program
+//
+//   - slack_configs are served by Options.Slack, which may edit its message. One without any URL or token is not a
+//     fault: it means the Slack that Watchtower itself is connected to.
+//   - Silences and the notification log are on disk before a change is answered, respectively before a notification
+//     counts as sent, instead of every 15 minutes. The files have Alertmanager's format and names.
+//   - There is no gossip: one process, so no settling time before the first page.
+//   - tracing and event_recorder of alertmanager.yml are read and not acted on; they would change the whole process.
+//
+// # Example
+//
+//	p, err := notifiers.New(notifiers.Options{Dir: "data/alertmanager", Slack: slack.Notifier, Logger: logger})
+//	if err != nil {
+//		return err
+//	}
+//	go p.Run(ctx)
+//	p.Send(ctx, "up == 0", alerts...) // from a rule manager
+//	mux.Handle("/api/v2/", p.API())
+package notifiers

@@ -1,0 +1,121 @@
+package notifiers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/alertmanager/alert"
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/alertmanager/eventrecorder"
+	"github.com/prometheus/alertmanager/inhibit"
+	"github.com/prometheus/alertmanager/notify"
+	"github.com/prometheus/alertmanager/timeinterval"
+)
+
+const (
+	// dispatchMaintenance is how often groups without alerts are removed, as in the Alertmanager program.
+	dispatchMaintenance = 30 * time.Second
+
+	// settle is how long a group that is due waits for the inhibitor, which hears of the same alerts in its own
+	// goroutine: after a restart a page and the ticket it mutes arrive together, both too old to wait for group_wait.
+	settle = 50 * time.Millisecond
+)
+
+var errStopped = errors.New("this configuration has been replaced")
+
+// generation is a running plan. A reload replaces it as a whole.
+type generation struct {
+	plan       *plan
+	inhibitor  *inhibit.Inhibitor
+	dispatcher *dispatch.Dispatcher
+	gate       *gate
+	running    sync.WaitGroup
+}
+
+// start runs pl. The order is Alertmanager's: the inhibitor knows all alerts before the dispatcher starts.
+func (p *Pipeline) start(pl *plan) *generation {
+	g := &generation{plan: pl}
+	recorder := eventrecorder.NopRecorder()
+	g.inhibitor = inhibit.NewInhibitor(p.alerts, pl.conf.InhibitRules, p.logger, recorder)
+	stages := p.stages.New(
+		pl.receivers,
+		func() time.Duration { return 0 },
+		g.inhibitor,
+		p.silencer,
+		timeinterval.NewIntervener(pl.intervals),
+		p.groupMarker,
+		p.notifications,
+		nil,
+	)
+	g.gate = &gate{next: stages}
+	if len(pl.conf.InhibitRules) > 0 {
+		g.gate.settle = settle
+	}
+	g.dispatcher = dispatch.NewDispatcher(
+		p.alerts,
+		pl.route,
+		g.gate,
+		p.groupMarker,
+		func(d time.Duration) time.Duration { return max(d, notify.MinTimeout) },
+		dispatchMaintenance,
+		nil,
+		p.logger,
+		recorder,
+		p.dispatcherMetrics,
+		pl.tmpl,
+	)
+	g.running.Go(g.inhibitor.Run)
+	g.inhibitor.WaitForLoading()
+	g.running.Go(func() { g.dispatcher.Run(time.Now()) })
+	g.dispatcher.WaitForLoading()
+	return g
+}
+
+// stop cancels notifications under way and returns when nothing of g notifies or writes any more.
+func (g *generation) stop() {
+	g.inhibitor.Stop()
+	g.dispatcher.Stop()
+	g.gate.close()
+	g.running.Wait()
+}
+
+// gate is the first stage of a generation. Groups are flushed by goroutines that the dispatcher does not wait for; the
+// gate does, so that the notification log is complete when it is closed.
+type gate struct {
+	next   notify.Stage
+	settle time.Duration
+
+	mu     sync.RWMutex // Held for reading by every flush.
+	closed bool
+}
+
+var _ notify.Stage = (*gate)(nil)
+
+// Exec implements notify.Stage.
+func (g *gate) Exec(ctx context.Context, l *slog.Logger, alerts ...*alert.Alert) (context.Context, []*alert.Alert, error) {
+	if g.settle > 0 {
+		wait := time.NewTimer(g.settle)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			return ctx, nil, ctx.Err()
+		}
+	}
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if g.closed {
+		return ctx, nil, errStopped
+	}
+	return g.next.Exec(ctx, l, alerts...)
+}
+
+// close waits for the flushes under way and refuses later ones.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+}
