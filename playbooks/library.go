@@ -44,9 +44,12 @@ func newMatcher(label, value string) (matcher, error) {
 	if !isExpr {
 		return matcher{label: label, exact: value}, nil
 	}
+	if _, err := regexp.Compile(raw); err != nil { // alone: a)|(b would be taken inside our brackets
+		return matcher{}, fmt.Errorf("%q is not a regular expression: %s", raw, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
 	expr, err := regexp.Compile(`^(?s:` + raw + `)$`)
 	if err != nil {
-		return matcher{}, fmt.Errorf("%q is not a regular expression: %s", raw, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return matcher{}, fmt.Errorf("%q is not a regular expression: %w", raw, err)
 	}
 	return matcher{label: label, expr: expr}, nil
 }

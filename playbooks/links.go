@@ -13,7 +13,7 @@ import (
 // the files are kept: `[the database](database-saturation.md#mitigate)`.
 
 // linkPattern finds inline links whose target is a Markdown file.
-const linkPattern = `\[([^\[\]]+)\]\(([^()\s]+\.md(?:#[^()\s]*)?)\)`
+var linkPattern = regexp.MustCompile(`\[([^\[\]]+)\]\(([^()\s]+\.md(?:#[^()\s]*)?)\)`)
 
 // siblingLink takes `other.md#part` apart. Anything else (a URL, a path, an
 // anchor of the same page) is not a link to a playbook.
@@ -32,13 +32,12 @@ func siblingLink(dest string) (id, anchor string, ok bool) {
 // rewriteLinks replaces the links to other playbooks: where target returns "",
 // the link's text stays. It gets "id" or "id#part".
 func rewriteLinks(md string, target func(string) string) string {
-	pattern := regexp.MustCompile(linkPattern)
 	lines := splitLines(md)
 	texts := make([]string, 0, len(lines))
 	for _, l := range lines {
 		if !l.fenced {
-			l.text = pattern.ReplaceAllStringFunc(l.text, func(found string) string {
-				m := pattern.FindStringSubmatch(found)
+			l.text = linkPattern.ReplaceAllStringFunc(l.text, func(found string) string {
+				m := linkPattern.FindStringSubmatch(found)
 				id, anchor, ok := siblingLink(m[2])
 				if !ok {
 					return found
@@ -57,12 +56,11 @@ func rewriteLinks(md string, target func(string) string) string {
 // linkFaults lists the links of p to playbooks, or parts of them, that do not exist.
 func (l *Library) linkFaults(p Playbook) []error {
 	var faults []error
-	pattern := regexp.MustCompile(linkPattern)
 	for i, ln := range splitLines(p.Body) {
 		if ln.fenced {
 			continue
 		}
-		for _, m := range pattern.FindAllStringSubmatch(ln.text, -1) {
+		for _, m := range linkPattern.FindAllStringSubmatch(ln.text, -1) {
 			id, anchor, ok := siblingLink(m[2])
 			if !ok {
 				continue

@@ -56,14 +56,14 @@ func closesFence(s, fence string) bool {
 	return len(s) >= len(fence) && strings.Trim(s, fence[:1]) == ""
 }
 
-// headingOf returns level and text of an ATX heading ("## Check ##"), or level 0.
+// headingOf returns level and text of an ATX heading ("## Check ##"), or level
+// 0. It has to begin its line: an indented one belongs to a list item.
 func headingOf(l line) (level int, text string) {
-	s := strings.TrimLeft(l.text, " ")
-	if l.fenced || len(l.text)-len(s) > 3 {
+	if l.fenced {
 		return 0, ""
 	}
-	rest := strings.TrimLeft(s, "#")
-	level = len(s) - len(rest)
+	rest := strings.TrimLeft(l.text, "#")
+	level = len(l.text) - len(rest)
 	if level == 0 || level > 6 || (rest != "" && rest[0] != ' ' && rest[0] != '\t') {
 		return 0, ""
 	}

@@ -278,11 +278,14 @@ func badLine(content []byte) int {
 	return 1
 }
 
+// yamlLine is how the YAML library says where.
+var yamlLine = regexp.MustCompile(`^line (\d+): (?s)(.*)$`)
+
 // yamlFault takes the line out of the YAML library's message
 // ("yaml: line 3: mapping values are not allowed in this context").
 func yamlFault(err error) (lineNo int, message string) {
 	message = strings.TrimPrefix(err.Error(), "yaml: ")
-	m := regexp.MustCompile(`^line (\d+): (?s)(.*)$`).FindStringSubmatch(message)
+	m := yamlLine.FindStringSubmatch(message)
 	if m == nil {
 		return 1, message
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,4 +82,26 @@ func (p Playbook) Hash() string {
 		_, _ = h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+var (
+	// placeholder is a label's name with a dollar before it, as in $service.
+	placeholder = regexp.MustCompile(`\$[a-zA-Z_][a-zA-Z0-9_]*`)
+	// plainValue is what may be put into a command that somebody will paste into a shell.
+	plainValue = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:/@-]*$`)
+)
+
+// Fill puts the alert's label values in the place of $service, $slo and the
+// like, so that queries and commands are ready to use. A name that is not among
+// the labels stays, and so does one whose value could do harm in a shell or a
+// query: only letters, digits and _ . : / @ - are put in. The Hash of the
+// result differs; an incident keeps that of the playbook itself.
+func (p Playbook) Fill(labels map[string]string) Playbook {
+	p.Body = placeholder.ReplaceAllStringFunc(p.Body, func(name string) string {
+		if value := labels[name[1:]]; plainValue.MatchString(value) {
+			return value
+		}
+		return name
+	})
+	return p
 }
