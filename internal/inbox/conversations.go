@@ -1,0 +1,306 @@
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (b *Inbox) authTest(_ context.Context, c call) (map[string]any, error) {
+	return map[string]any{
+		"url": c.base + "/inbox/", "team": teamName, "user": strings.ToLower(botName), "team_id": teamID,
+		"user_id": botUser, "bot_id": botID, "is_enterprise_install": false,
+	}, nil
+}
+
+// usersInfo knows every user that has a well-formed ID.
+func (b *Inbox) usersInfo(_ context.Context, c call) (map[string]any, error) {
+	id := c.args["user"]
+	if !isUser(id) {
+		return nil, refuse("user_not_found")
+	}
+	name, bot := userName(id), id == botUser
+	return map[string]any{"user": map[string]any{
+		"id": id, "team_id": teamID, "name": strings.ToLower(name), "real_name": name, "deleted": false, "is_bot": bot, "tz": "UTC",
+		"profile": map[string]any{"real_name": name, "display_name": name},
+	}}, nil
+}
+
+// userName is what a user is called who is known by ID only.
+func userName(id string) string {
+	if id == botUser {
+		return botName
+	}
+	return id
+}
+
+func (b *Inbox) conversationsHistory(ctx context.Context, c call) (map[string]any, error) {
+	to, err := b.channelOf(ctx, c.args["channel"])
+	if err != nil {
+		return nil, err
+	}
+	p, err := pageOf(c, 100)
+	if err != nil {
+		return nil, err
+	}
+	s := selection{after: p.oldest, before: p.latest, where: inStream + visible, newest: p.limit + 1}
+	if p.cursor != 0 {
+		s.before = p.cursor
+	}
+	found, err := b.archive.messages(ctx, to.id, s)
+	if err != nil {
+		return nil, err
+	}
+	more := len(found) > p.limit
+	found = found[:min(len(found), p.limit)]
+	result := map[string]any{"pin_count": 0}
+	if len(found) > 0 {
+		p.finish(result, more, found[len(found)-1].ts)
+	} else {
+		p.finish(result, more, 0)
+	}
+	result["messages"], err = b.wireAll(ctx, to, found, c.flag("include_all_metadata"))
+	return result, err
+}
+
+func (b *Inbox) conversationsReplies(ctx context.Context, c call) (map[string]any, error) {
+	to, err := b.channelOf(ctx, c.args["channel"])
+	if err != nil {
+		return nil, err
+	}
+	p, err := pageOf(c, 999)
+	if err != nil {
+		return nil, err
+	}
+	ts, ok := parseStamp(c.args["ts"])
+	if !ok {
+		return nil, refuse("thread_not_found")
+	}
+	parent, err := b.archive.parent(ctx, to.id, ts)
+	if errors.Is(err, errNoMessage) {
+		return nil, refuse("thread_not_found")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := selection{after: max(p.oldest, p.cursor), before: p.latest, where: inThread + visible, thread: parent.ts}
+	found, err := b.archive.messages(ctx, to.id, s)
+	if err != nil {
+		return nil, err
+	}
+	if p.cursor == 0 { // Slack gives the parent whatever the bounds.
+		found = append([]message{parent}, found...)
+	}
+	more := len(found) > p.limit
+	found = found[:min(len(found), p.limit)]
+	result := map[string]any{}
+	if len(found) > 0 {
+		p.finish(result, more, found[len(found)-1].ts)
+	} else {
+		p.finish(result, more, 0)
+	}
+	result["messages"], err = b.wireAll(ctx, to, found, c.flag("include_all_metadata"))
+	return result, err
+}
+
+// page is what a call says about which messages it wants.
+type page struct {
+	oldest, latest stamp // both outside
+	cursor         stamp
+	limit          int
+}
+
+func pageOf(c call, limit int) (page, error) {
+	p := page{limit: limit}
+	bound := func(arg, word string, to *stamp, inclusive stamp) error {
+		s := c.args[arg]
+		if s == "" || s == "0" {
+			return nil
+		}
+		ts, ok := parseStamp(s)
+		if !ok {
+			return refuse(word)
+		}
+		*to = ts
+		if c.flag("inclusive") {
+			*to += inclusive
+		}
+		return nil
+	}
+	if err := bound("oldest", "invalid_ts_oldest", &p.oldest, -1); err != nil {
+		return p, err
+	}
+	if err := bound("latest", "invalid_ts_latest", &p.latest, +1); err != nil {
+		return p, err
+	}
+	if s := c.args["limit"]; s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 0 {
+			return p, refuse("invalid_limit")
+		}
+		if n > 0 {
+			p.limit = min(n, 999)
+		}
+	}
+	if s := c.args["cursor"]; s != "" {
+		ts, ok := readCursor(s)
+		if !ok {
+			return p, refuse("invalid_cursor")
+		}
+		p.cursor = ts
+	}
+	return p, nil
+}
+
+// finish says whether there is more after the last message, and how to get it.
+func (p page) finish(result map[string]any, more bool, last stamp) { //nolint:revive // flag-parameter: more is what the answer says.
+	cursor := ""
+	if more {
+		cursor = base64.StdEncoding.EncodeToString([]byte("next_ts:" + strconv.FormatInt(int64(last), 10)))
+	}
+	result["has_more"], result["response_metadata"] = more, map[string]any{"next_cursor": cursor}
+}
+
+func readCursor(s string) (stamp, bool) {
+	raw, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return 0, false
+	}
+	digits, ok := strings.CutPrefix(string(raw), "next_ts:")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return stamp(n), ok && err == nil && n > 0
+}
+
+func (b *Inbox) conversationsList(ctx context.Context, c call) (map[string]any, error) {
+	p, err := pageOf(c, 100)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := b.archive.channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kinds := strings.Split(cmp.Or(c.args["types"], "public_channel"), ",")
+	rows = slices.DeleteFunc(rows, func(ch channel) bool {
+		kind := "public_channel"
+		if ch.direct() {
+			kind = "im"
+		}
+		return !slices.ContainsFunc(kinds, func(k string) bool { return strings.TrimSpace(k) == kind })
+	})
+	from := min(int(p.cursor), len(rows))
+	rows = rows[from:]
+	more := len(rows) > p.limit
+	rows = rows[:min(len(rows), p.limit)]
+	found := make([]map[string]any, 0, len(rows))
+	for _, ch := range rows {
+		found = append(found, wireChannel(ch))
+	}
+	result := map[string]any{"channels": found}
+	p.finish(result, more, stamp(from+len(rows)))
+	delete(result, "has_more")
+	return result, nil
+}
+
+func (b *Inbox) conversationsInfo(ctx context.Context, c call) (map[string]any, error) {
+	to, err := b.channelOf(ctx, c.args["channel"])
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"channel": wireChannel(to)}, nil
+}
+
+// conversationsJoin has nothing to do: the bot is in every channel.
+func (b *Inbox) conversationsJoin(ctx context.Context, c call) (map[string]any, error) {
+	result, err := b.conversationsInfo(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	result["warning"] = "already_in_channel"
+	result["response_metadata"] = map[string]any{"warnings": []string{"already_in_channel"}}
+	return result, nil
+}
+
+func wireChannel(c channel) map[string]any {
+	w := map[string]any{
+		"id": c.id, "name": c.name, "name_normalized": c.name, "created": c.created.time().Unix(), "creator": botUser,
+		"is_channel": !c.direct(), "is_im": c.direct(), "is_group": false, "is_mpim": false, "is_private": false, "is_archived": false,
+		"is_general": false, "is_member": true, "is_shared": false, "num_members": 1, "context_team_id": teamID,
+		"topic":   map[string]any{"value": "", "creator": "", "last_set": 0},
+		"purpose": map[string]any{"value": "", "creator": "", "last_set": 0},
+	}
+	if c.direct() {
+		w["user"] = strings.TrimPrefix(c.name, "@")
+	}
+	return w
+}
+
+// wireAll writes messages as Slack lists them: parents say what is in their thread. Metadata is left out unless asked for.
+func (b *Inbox) wireAll(ctx context.Context, in channel, messages []message, metadata bool) ([]map[string]any, error) { //nolint:revive // flag-parameter: include_all_metadata of the call.
+	replies, err := b.archive.replies(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	reactions, err := b.archive.reactions(ctx, in.id, span(messages))
+	if err != nil {
+		return nil, err
+	}
+	found := make([]map[string]any, 0, len(messages))
+	for _, m := range messages {
+		if !metadata {
+			m.metadata = ""
+		}
+		w := wire(m, reactions[m.ts])
+		r := slices.DeleteFunc(replies[m.ts], func(m message) bool { return m.ephemeral != "" })
+		if len(r) > 0 {
+			w["thread_ts"], w["reply_count"], w["latest_reply"] = m.ts.String(), len(r), r[len(r)-1].ts.String()
+			w["reply_users"], w["reply_users_count"], w["is_locked"], w["subscribed"] = []string{botUser}, 1, false, false
+		}
+		found = append(found, w)
+	}
+	return found, nil
+}
+
+// wire writes one message as Slack does.
+func wire(m message, reactions []Reaction) map[string]any {
+	if m.deleted != 0 {
+		return map[string]any{
+			"type": "message", "subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT",
+			"hidden": true, "ts": m.ts.String(), "thread_ts": m.ts.String(),
+		}
+	}
+	w := map[string]any{
+		"type": "message", "ts": m.ts.String(), "text": m.text, "user": botUser, "bot_id": botID, "app_id": appID, "team": teamID,
+		"bot_profile": map[string]any{"id": botID, "app_id": appID, "name": botName, "team_id": teamID, "deleted": false},
+	}
+	for key, raw := range map[string]string{"blocks": m.blocks, "attachments": m.attachments, "metadata": m.metadata} {
+		if raw != "" {
+			w[key] = json.RawMessage(raw)
+		}
+	}
+	if m.username != "" {
+		w["subtype"], w["username"] = "bot_message", m.username
+	}
+	if m.thread != 0 {
+		w["thread_ts"], w["parent_user_id"] = m.thread.String(), botUser
+	}
+	if m.broadcast {
+		w["subtype"] = "thread_broadcast"
+	}
+	if m.edited != 0 {
+		w["edited"] = map[string]any{"user": botUser, "ts": m.edited.String()}
+	}
+	var reacted []map[string]any
+	for _, r := range reactions {
+		reacted = append(reacted, map[string]any{"name": r.Name, "count": len(r.Users), "users": r.Users})
+	}
+	if reacted != nil {
+		w["reactions"] = reacted
+	}
+	return w
+}
