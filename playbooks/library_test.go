@@ -158,7 +158,7 @@ func TestLoadSaysEveryFault(t *testing.T) {
 DIR/2.md:1: id one is already taken by DIR/1.md; that one is used
 DIR/3.md:1: title is missing: it says what is broken, like Sharing a post fails
 DIR/3.md:1: owner is missing: it names the team that keeps the playbook true
-DIR/5.md:1: the file has 1048577 bytes; a playbook may have 1048576
+DIR/5.md:1: the file has 65537 bytes; a playbook may have 65536
 DIR/6.md: this is not a file; a playbook is a Markdown file
 DIR/4.md:9: the link to nowhere.md leads nowhere: there is no playbook nowhere
 DIR/4.md:9: the link to one.md#part leads nowhere: playbook one has no heading #part`

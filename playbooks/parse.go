@@ -13,8 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile is the most a playbook may weigh: nobody reads a megabyte at night.
-const maxFile = 1 << 20
+// maxFile is the most a playbook may weigh. Nobody reads more at night, and
+// Markdown has texts that take a parser quadratic time.
+const maxFile = 64 << 10
 
 // maxID keeps ids short enough for URLs, labels and Slack buttons.
 const maxID = 64

@@ -80,7 +80,7 @@ a.md:11: label a has no value; an absent label never matches`},
 		{"no text", good + "---\n\n \n", "a.md:5: there is no text after the front matter: write what to check and how to mitigate"},
 		{"not UTF-8", good + "---\n\xff\n", "a.md:6: the text is not UTF-8; save the file as UTF-8"},
 		{"a zero byte", good + "---\n\x00\n", "a.md:6: there is a zero byte in the text; remove it"},
-		{"too large", good + "---\n" + strings.Repeat("x", maxFile), "a.md:1: the file has 1048608 bytes; a playbook may have 1048576"},
+		{"too large", good + "---\n" + strings.Repeat("x", maxFile), "a.md:1: the file has 65568 bytes; a playbook may have 65536"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse("a.md", []byte(c.content))
