@@ -1,65 +1,138 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 	"github.com/prometheus/alertmanager/notify"
+	amslack "github.com/prometheus/alertmanager/notify/slack"
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
-// Options are what New needs. DB is required.
+// Options are what New needs. Only DB is required.
 type Options struct {
-	APIURL         string
-	Token          string
+	// APIURL is the base of the Slack Web API, such as the local inbox; empty: Slack's own.
+	APIURL string
+	// Token of the bot. It appears in no error, log or table.
+	Token string
+	// DefaultChannel gets what names no channel; empty: #oncall.
 	DefaultChannel string
-	HTTPClient     *http.Client
-	DB             *sql.DB
-	Playbook       func(labels map[string]string) (playbooks.Playbook, bool)
-	ExternalURL    string
-	Logger         *slog.Logger
-	Registerer     prometheus.Registerer
+	// HTTPClient calls APIURL; nil: a client with Go's defaults.
+	HTTPClient *http.Client
+	// DB holds the outbox and the memory of pages. It is not closed here.
+	DB *sql.DB
+	// Playbook finds what to do by the labels that the alerts of a group share.
+	// An annotation playbook is among them when there is no such label. nil: none.
+	Playbook func(labels map[string]string) (playbooks.Playbook, bool)
+	// ExternalURL is where people open this server; empty: pages have no links to it.
+	ExternalURL string
+	Logger      *slog.Logger
+	Registerer  prometheus.Registerer
 }
 
 // Slack sends pages. It is safe for concurrent use.
-type Slack struct{}
-
-// Stats is what /status shows of the outbox.
-type Stats struct {
-	Depth       int
-	Oldest      time.Duration
-	LastError   string
-	LastErrorAt time.Time
-	Sent        int64
-	Failed      int64
+type Slack struct {
+	opts         Options
+	logger       *slog.Logger
+	ownWorkspace *workspace
+	outbox       *outbox
 }
 
-// New prepares the tables in opts.DB and loads what they remember.
+// New prepares the tables in opts.DB and loads what they remember. Nothing is
+// sent before Run.
 func New(opts Options) (*Slack, error) {
 	if opts.DB == nil {
 		return nil, errors.New("slack: Options.DB is required")
 	}
-	return &Slack{}, nil
+	opts.DefaultChannel = cmp.Or(opts.DefaultChannel, DefaultConfig().DefaultChannel)
+	opts.ExternalURL = strings.TrimRight(opts.ExternalURL, "/")
+	opts.HTTPClient = cmp.Or(opts.HTTPClient, &http.Client{})
+	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	logger := opts.Logger.With("component", "slack")
+	s := &Slack{
+		opts: opts, logger: logger,
+		ownWorkspace: newWorkspace(ownWorkspace, base(opts.APIURL), opts.HTTPClient, constant(opts.Token)),
+	}
+	s.outbox = &outbox{
+		disk: disk{opts.DB}, logger: logger, wake: make(chan struct{}, 1),
+		workspaces: map[string]*workspace{ownWorkspace: s.ownWorkspace},
+		records:    map[string]*record{}, lanes: map[string]*lane{},
+	}
+	s.outbox.metrics = newMetrics(opts.Registerer,
+		func() float64 { return float64(s.Stats().Depth) },
+		func() float64 { return s.Stats().Oldest.Seconds() })
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := s.outbox.disk.migrate(ctx); err != nil {
+		return nil, fmt.Errorf("prepare Slack outbox: %w", err)
+	}
+	if err := s.outbox.load(ctx); err != nil {
+		return nil, fmt.Errorf("load Slack outbox: %w", err)
+	}
+	return s, nil
 }
 
-// Run delivers the outbox until ctx ends.
-func (s *Slack) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// Run delivers the outbox until ctx ends, and returns when every call has
+// ended. It is to be called once; its error is always nil.
+func (s *Slack) Run(ctx context.Context) error {
+	s.outbox.run(ctx)
+	return nil
+}
 
-// Notifier returns the notifier of one slack_config.
+// Notifier returns the notifier of one slack_config of a receiver. One without
+// URL and token uses the workspace of Options.
 func (s *Slack) Notifier(conf *amconfig.SlackConfig, receiver string, tmpl *template.Template) (notify.Notifier, error) {
-	return nil, errors.New("slack: not built yet")
+	if conf == nil || tmpl == nil {
+		return nil, errors.New("slack: a notifier needs a slack_config and templates")
+	}
+	to, err := s.destinationOf(conf)
+	if err != nil {
+		return nil, fmt.Errorf("receiver %q: %w", receiver, err)
+	}
+	if to.webhook != "" {
+		return s.webhookNotifier(conf, tmpl, to.webhook)
+	}
+	s.outbox.register(to.workspace)
+	return &notifier{slack: s, conf: conf, receiver: receiver, tmpl: tmpl, workspace: to.workspace}, nil
+}
+
+func (s *Slack) webhookNotifier(conf *amconfig.SlackConfig, tmpl *template.Template, rawURL string) (notify.Notifier, error) {
+	c := *conf
+	if c.HTTPConfig == nil {
+		c.HTTPConfig = plainHTTPConfig()
+	}
+	next, err := amslack.New(&c, tmpl, s.logger)
+	if err != nil {
+		return nil, fmt.Errorf("build incoming webhook: %s", hider(rawURL)(err.Error()))
+	}
+	return newWebhook(next, rawURL), nil
 }
 
 // Stats returns the state of the outbox.
-func (s *Slack) Stats() Stats { return Stats{} }
+func (s *Slack) Stats() Stats { return s.outbox.snapshot(time.Now()) }
 
-// Finish marks the pages of incidents resolved whose group does not fire.
-func (s *Slack) Finish(ctx context.Context, stillFiring func(groupKey string) bool) {}
+// Finish marks resolved the pages whose group does not fire any more, so that
+// none stays red because the server was down, or the alert silenced, when it
+// ended. stillFiring gets Alertmanager's group key. Call it once what fires is
+// known again, that is, after the rules were evaluated and their alerts were
+// grouped; it may be called again at any time. It queues the edits and does
+// not wait for Slack. Pages of slack_configs with send_resolved: false stay.
+func (s *Slack) Finish(ctx context.Context, stillFiring func(groupKey string) bool) {
+	if ctx.Err() != nil {
+		return
+	}
+	if n := s.outbox.finish(time.Now(), stillFiring); n > 0 {
+		s.logger.Info("finishing pages whose alerts do not fire any more", "pages", n)
+	}
+}

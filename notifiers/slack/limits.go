@@ -1,0 +1,34 @@
+package slack
+
+// Slack's limits, in characters after escaping; docs.slack.dev "Block Kit".
+const (
+	maxBlocks   = 50
+	maxHeader   = 150
+	maxSection  = 3000
+	maxFields   = 10
+	maxField    = 2000
+	maxElements = 10 // of a context block
+	maxButtons  = 25
+	maxButton   = 75
+	maxAltText  = 2000
+	// maxMessage is for the whole message, text included. Slack documents only
+	// 12,000 for markdown blocks, and answers msg_blocks_too_long from about
+	// 13,200 characters on.
+	maxMessage = 12_000
+)
+
+// How much of a page each part may take; together they stay below maxMessage.
+const (
+	maxFallback = 500  // the text of a lock screen
+	maxOpening  = 700  // pretext and message_text
+	maxFact     = 150  // one of the pairs under the header
+	maxBad      = 1500 // how bad it is
+	maxList     = 1500 // the alerts of the group
+	maxAbout    = 600  // what the playbook is about
+	maxSteps    = 2000
+	maxStep     = 700
+	maxOwn      = 1000 // fields of the slack_config
+	maxFooter   = 300
+	// maxThread is how many messages of one kind go below a page.
+	maxThread = 10
+)

@@ -1,0 +1,79 @@
+package slack
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics of the outbox.
+type metrics struct {
+	requests  *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	collapsed prometheus.Counter
+	lookups   *prometheus.CounterVec
+	disk      prometheus.Counter
+	delivery  prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, depth func() float64, oldest func() float64) *metrics {
+	factory := promauto.With(reg)
+	factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "watchtower_slack_outbox_messages",
+		Help: "Revisions and thread messages that Slack has not confirmed yet.",
+	}, depth)
+	factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "watchtower_slack_outbox_oldest_seconds",
+		Help: "Age of the oldest message in the outbox; 0 when it is empty.",
+	}, oldest)
+	return &metrics{
+		requests: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_slack_requests_total",
+			Help: "Calls of Slack's API by method and outcome (ok, rate_limited, retryable, permanent, gone).",
+		}, []string{"method", "outcome"}),
+		failures: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_slack_permanent_errors_total",
+			Help: "Messages that Slack refused for good, by its error code.",
+		}, []string{"code"}),
+		collapsed: factory.NewCounter(prometheus.CounterOpts{
+			Name: "watchtower_slack_collapsed_total",
+			Help: "Revisions that were replaced by a later one before they were sent.",
+		}),
+		lookups: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_slack_lookups_total",
+			Help: "Searches of the history for a message that may have been sent, by result (found, absent, unreadable).",
+		}, []string{"result"}),
+		disk: factory.NewCounter(prometheus.CounterOpts{
+			Name: "watchtower_slack_store_errors_total",
+			Help: "Writes of the outbox to its database that failed; the message is sent all the same.",
+		}),
+		delivery: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "watchtower_slack_delivery_seconds",
+			Help:    "Time from the notification to Slack's ok.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 3, 12),
+		}),
+	}
+}
+
+// Stats is what /status shows of the outbox.
+type Stats struct {
+	// Depth counts the messages that Slack has not confirmed yet; Oldest is the
+	// age of the first of them.
+	Depth  int
+	Oldest time.Duration
+	// Sent counts messages and edits that Slack confirmed, Failed those it
+	// refused for good, since the start.
+	Sent   int64
+	Failed int64
+	// LastSentAt is zero before the first confirmation.
+	LastSentAt time.Time
+	// LastError is the last refusal or failed try, for people, without secrets.
+	LastError   string
+	LastErrorAt time.Time
+	// PausedUntil is set while Slack is not called, because it asked for a pause or does not answer.
+	PausedUntil time.Time
+}
+
+// Failing reports whether the last thing that happened was an error.
+func (s Stats) Failing() bool { return s.LastErrorAt.After(s.LastSentAt) }

@@ -1,0 +1,219 @@
+package slack
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// record is what is remembered of an incident: its page, and what is still on
+// the way to it. Guarded by outbox.mu.
+type record struct {
+	id        string // UUID
+	key       string // receiver, workspace, channel and group
+	workspace string
+	channel   string // as the slack_config names it
+	channelID string // as Slack knows it; "" before the page is posted
+	ts        string // of the page; "" before it is posted
+	state     state  // that was asked for last
+	closed    bool   // resolved, and Slack knows
+	openedAt  time.Time
+	updatedAt time.Time
+	memory    memory
+
+	rows    []*row // revisions of the page, in order; the first may be in flight
+	thread  []*row // messages below the page, in order
+	waiters []*waiter
+	trouble string // the last failed try, for the error of Notify
+}
+
+// memory is the part of a record that nobody searches by; stored as JSON.
+type memory struct {
+	Receiver     string    `json:"receiver"`
+	GroupKey     string    `json:"group_key"`
+	PostID       string    `json:"post_id"` // UUID of the page's metadata
+	SendResolved bool      `json:"send_resolved"`
+	Told         []string  `json:"told"` // what fires, as the page says it now
+	NotifiedAt   time.Time `json:"notified_at,omitzero"`
+	Incident     incident  `json:"incident"` // as it was asked for last
+	Look         look      `json:"look"`
+}
+
+// kind of a row.
+type kind string
+
+const (
+	kindPage   kind = "page"   // a revision of the page, and its reply
+	kindThread kind = "thread" // a message below the page that nobody waits for
+)
+
+// Status of a row in the database.
+const (
+	statusPending = "pending"
+	statusSending = "sending"
+)
+
+// row is something on its way to Slack. Guarded by outbox.mu.
+type row struct {
+	id        string // UUID; of the metadata of the reply, or of the thread message
+	rec       *record
+	seq       int64
+	kind      kind
+	createdAt time.Time
+	payload   payload
+
+	flying   bool // being sent now
+	unsure   bool // an earlier try may have reached Slack: look before sending again
+	attempts int
+	nextAt   time.Time
+}
+
+// payload is the content of a row, stored as JSON. The parts of a page row are
+// sent in their order.
+type payload struct {
+	State     state     `json:"state,omitempty"`
+	Firing    []string  `json:"firing,omitempty"`
+	Root      *message  `json:"root,omitempty"`
+	RootDone  bool      `json:"root_done,omitempty"`
+	Reply     *message  `json:"reply,omitempty"`
+	Broadcast bool      `json:"broadcast,omitempty"`
+	Ping      bool      `json:"ping,omitempty"`
+	Thread    []message `json:"thread,omitempty"` // goes below the page if it is posted, not edited
+	Look      look      `json:"look"`
+	Bare      bool      `json:"bare,omitempty"`    // Slack refused the blocks
+	Unsure    bool      `json:"unsure,omitempty"`  // row.unsure, for a row that waits
+	Message   *message  `json:"message,omitempty"` // of a thread row
+}
+
+func (r *row) status() string {
+	if r.flying {
+		return statusSending
+	}
+	return statusPending
+}
+
+// replaceable reports a revision nothing of which has been sent.
+func (r *row) replaceable() bool { return !r.flying && !r.payload.RootDone }
+
+// delivery is how a revision ended; fault is nil when Slack took it.
+type delivery struct {
+	answered
+	fault *fault
+}
+
+// waiter waits for all revisions up to seq.
+type waiter struct {
+	seq  int64
+	done chan delivery // of capacity 1
+}
+
+func delivered(a answered) *waiter {
+	w := &waiter{done: make(chan delivery, 1)}
+	w.done <- delivery{answered: a}
+	return w
+}
+
+// newRecord begins an incident.
+func newRecord(req *request) *record {
+	return &record{
+		id: newID(), key: req.key, workspace: req.workspace.id, channel: req.channel,
+		state: firing, openedAt: req.incident.At, updatedAt: req.incident.At,
+		memory: memory{Receiver: req.incident.Receiver, GroupKey: req.groupKey, PostID: newID(), SendResolved: req.sendResolved},
+	}
+}
+
+func (rec *record) setState(s string) {
+	rec.state = firing
+	if s == string(resolved) {
+		rec.state = resolved
+	}
+}
+
+// place of the page.
+func (rec *record) answered() answered { return answered{rec.channelID, rec.ts} }
+
+// wanted is what fires according to the last revision.
+func (rec *record) wanted() []string {
+	if n := len(rec.rows); n > 0 {
+		return rec.rows[n-1].payload.Firing
+	}
+	return rec.memory.Told
+}
+
+// told is what the page and its thread say once everything that cannot be
+// replaced any more is sent.
+func (rec *record) told() []string {
+	for i := len(rec.rows) - 1; i >= 0; i-- {
+		if !rec.rows[i].replaceable() {
+			return rec.rows[i].payload.Firing
+		}
+	}
+	return rec.memory.Told
+}
+
+// posted reports that the page exists, or will before another revision is sent.
+func (rec *record) posted() bool {
+	return rec.ts != "" || slices.ContainsFunc(rec.rows, func(r *row) bool { return !r.replaceable() })
+}
+
+// pending is the revision that a new one replaces.
+func (rec *record) pending() *row {
+	if n := len(rec.rows); n > 0 && rec.rows[n-1].replaceable() {
+		return rec.rows[n-1]
+	}
+	return nil
+}
+
+// continues reports that a group that Alertmanager takes for new is the one
+// this record already shows: its notification log was lost in a crash, or it
+// never hears of resolved alerts.
+func (rec *record) continues(in *incident) bool {
+	if rec.ts == "" && len(rec.rows) > 0 {
+		return true
+	}
+	known := rec.wanted()
+	for _, a := range in.alerts(firing) {
+		if !slices.Contains(known, a.ID) {
+			continue
+		}
+		// Without send_resolved nobody told us when the old incident ended.
+		if rec.memory.SendResolved || !a.StartsAt.After(rec.updatedAt) {
+			return true
+		}
+	}
+	return false
+}
+
+func (rec *record) remove(r *row) {
+	is := func(other *row) bool { return other == r }
+	rec.rows = slices.DeleteFunc(rec.rows, is)
+	rec.thread = slices.DeleteFunc(rec.thread, is)
+}
+
+// release ends the waiting of all that wait for revisions up to seq.
+func (rec *record) release(seq int64, d delivery) {
+	rec.waiters = slices.DeleteFunc(rec.waiters, func(w *waiter) bool {
+		if w.seq > seq {
+			return false
+		}
+		w.done <- d
+		return true
+	})
+}
+
+// laneKey names a channel of a workspace.
+func laneKey(workspaceID, channel string) string {
+	return workspaceID + "\x00" + strings.TrimPrefix(channel, "#")
+}
+
+// newID returns a random UUID (version 4).
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	s := hex.EncodeToString(b[:])
+	return fmt.Sprintf("%s-%s-%s-%s-%s", s[:8], s[8:12], s[12:16], s[16:20], s[20:])
+}

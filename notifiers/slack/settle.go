@@ -1,0 +1,220 @@
+package slack
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+)
+
+// settle writes down what became of a job.
+func (o *outbox) settle(l *lane, j *job, out outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := time.Now()
+	j.row.flying = false
+	if out.fault != nil {
+		o.settleFault(l, j, out.fault, now)
+		return
+	}
+	o.metrics.requests.WithLabelValues(j.method(), "ok").Inc()
+	if l.failures > 0 {
+		o.logger.Info("slack answers again", "channel", j.row.rec.channel, "failures", l.failures)
+	}
+	l.failures = 0
+	o.stats.Sent++
+	o.stats.LastSentAt = now
+	switch {
+	case j.row.kind == kindThread:
+		o.settleThread(j.row)
+	case j.isReply:
+		j.row.rec.memory.NotifiedAt = now
+		o.complete(j.row, nil, now)
+	default:
+		o.settleRoot(j, out, now)
+	}
+}
+
+func (o *outbox) settleThread(r *row) {
+	r.rec.remove(r)
+	o.save(func(ctx context.Context, tx *sql.Tx) error { return deleteRow(ctx, tx, r) })
+}
+
+// settleRoot is for a page that was posted, found in the history, or edited.
+func (o *outbox) settleRoot(j *job, out outcome, now time.Time) {
+	r, rec := j.row, j.row.rec
+	isNew := j.at.ts == ""
+	rec.channelID, rec.ts, rec.trouble = out.channelID, out.ts, ""
+	rec.memory.Told, rec.memory.NotifiedAt = r.payload.Firing, now
+	r.unsure, r.payload.Unsure = false, false
+	var below []*row
+	if isNew {
+		below = o.below(r)
+		// The post itself is the announcement: a reply would repeat it.
+		r.payload.Thread, r.payload.Reply = nil, nil
+		for _, other := range rec.rows {
+			other.payload.Thread = nil // the playbook is there already
+		}
+	}
+	r.payload.RootDone = !out.stale
+	if r.payload.RootDone && r.payload.Reply == nil {
+		o.complete(r, below, now)
+		return
+	}
+	o.store(r, below, false)
+}
+
+// below queues the messages of a new page's thread.
+func (o *outbox) below(r *row) []*row {
+	var rows []*row
+	for i := range r.payload.Thread {
+		o.seq++
+		rows = append(rows, &row{
+			id: newID(), rec: r.rec, seq: o.seq, kind: kindThread, createdAt: r.createdAt,
+			payload: payload{Message: &r.payload.Thread[i], Look: r.payload.Look},
+		})
+	}
+	for _, old := range r.rec.thread {
+		o.save(func(ctx context.Context, tx *sql.Tx) error { return deleteRow(ctx, tx, old) })
+	}
+	r.rec.thread = rows
+	return rows
+}
+
+// complete ends a revision: Slack has all of it.
+func (o *outbox) complete(r *row, below []*row, now time.Time) {
+	rec := r.rec
+	rec.remove(r)
+	o.metrics.delivery.Observe(now.Sub(r.createdAt).Seconds())
+	if r.payload.State == resolved && len(rec.rows) == 0 {
+		rec.closed = true
+		if o.records[rec.key] == rec {
+			delete(o.records, rec.key)
+		}
+	}
+	o.store(r, below, true)
+	rec.release(r.seq, delivery{answered: rec.answered()})
+}
+
+// store writes a record after a success, with the row or its end, in one transaction.
+func (o *outbox) store(r *row, below []*row, done bool) {
+	rec := r.rec
+	lane := laneKey(rec.workspace, rec.channel)
+	learned := o.channels[lane] != rec.channelID
+	o.channels[lane] = rec.channelID
+	// What is left of the thread of an incident that is over is of no use.
+	var drop []*row
+	if rec.closed {
+		drop, rec.thread = rec.thread, nil
+	}
+	o.save(func(ctx context.Context, tx *sql.Tx) error {
+		if err := saveRecord(ctx, tx, rec); err != nil {
+			return err
+		}
+		if learned {
+			if err := saveChannel(ctx, tx, rec.workspace, strings.TrimPrefix(rec.channel, "#"), rec.channelID); err != nil {
+				return err
+			}
+		}
+		for _, b := range below {
+			if err := saveRow(ctx, tx, b); err != nil {
+				return err
+			}
+		}
+		for _, d := range drop {
+			if err := deleteRow(ctx, tx, d); err != nil {
+				return err
+			}
+		}
+		if done {
+			return deleteRow(ctx, tx, r)
+		}
+		return saveRow(ctx, tx, r)
+	})
+}
+
+// settleFault decides what a failed call means for the row and its lane.
+func (o *outbox) settleFault(l *lane, j *job, f *fault, now time.Time) {
+	r, rec := j.row, j.row.rec
+	o.metrics.requests.WithLabelValues(j.method(), string(f.verdict)).Inc()
+	rec.trouble = f.text
+	o.failed(rec.channel + ": " + f.text)
+	switch f.verdict {
+	case rateLimited:
+		l.pausedUntil = now.Add(max(f.after, laneInterval))
+		o.keep(r)
+	case gone:
+		o.settleGone(j)
+	case tooRich:
+		if r.payload.Bare {
+			o.refuse(r, f)
+			return
+		}
+		o.logger.Error("slack refuses the blocks of a message, sending its text alone", "channel", rec.channel, "code", f.code)
+		r.payload.Bare = true
+		o.keep(r)
+	case permanent:
+		o.refuse(r, f)
+	case retryable:
+		l.failures++
+		r.attempts++
+		l.pausedUntil = now.Add(max(f.after, backoff(l.failures)))
+		r.nextAt = now.Add(backoff(r.attempts))
+		if j.at.ts == "" && f.unsure {
+			r.unsure, r.payload.Unsure = true, true
+		}
+		if l.failures == 1 {
+			o.logger.Warn("slack does not take messages, they are kept and tried again", "channel", rec.channel, "err", f)
+		}
+		o.keep(r)
+	}
+}
+
+// keep writes a row that waits again.
+func (o *outbox) keep(r *row) {
+	o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRow(ctx, tx, r) })
+}
+
+// settleGone is for a page that was deleted or can no longer be edited: it is
+// posted anew. A thread message whose page is gone is dropped.
+func (o *outbox) settleGone(j *job) {
+	r, rec := j.row, j.row.rec
+	if r.kind == kindThread {
+		o.settleThread(r)
+		return
+	}
+	rec.ts, rec.memory.PostID = "", newID()
+	r.payload.RootDone, r.unsure, r.payload.Unsure = false, false, false
+	o.store(r, nil, false)
+}
+
+// refuse gives a row up that no try can deliver.
+func (o *outbox) refuse(r *row, f *fault) {
+	rec := r.rec
+	o.stats.Failed++
+	o.metrics.failures.WithLabelValues(f.code).Inc()
+	o.logger.Error("slack refuses a message", "channel", rec.channel, "receiver", rec.memory.Receiver, "code", f.code, "err", f)
+	rec.remove(r)
+	nothing := rec.ts == "" && len(rec.rows) == 0
+	var drop []*row
+	if nothing {
+		drop, rec.thread = rec.thread, nil
+	}
+	if nothing && o.records[rec.key] == rec {
+		delete(o.records, rec.key) // the next notification begins anew
+	}
+	o.save(func(ctx context.Context, tx *sql.Tx) error {
+		for _, d := range append(drop, r) {
+			if err := deleteRow(ctx, tx, d); err != nil {
+				return err
+			}
+		}
+		if !nothing {
+			return nil
+		}
+		return deleteRecord(ctx, tx, rec)
+	})
+	if r.kind == kindPage {
+		rec.release(r.seq, delivery{fault: f})
+	}
+}
