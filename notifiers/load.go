@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -75,10 +74,10 @@ func Receivers(conf *amconfig.Config, lset map[string]string) []string {
 
 // integrationCount counts the entries of all *_configs lists of a receiver, whichever kinds this version knows.
 func integrationCount(r amconfig.Receiver) int {
-	v, n := reflect.ValueOf(r), 0
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.Slice {
-			n += f.Len()
+	n := 0
+	for _, v := range reflect.ValueOf(r).Fields() {
+		if v.Kind() == reflect.Slice {
+			n += v.Len()
 		}
 	}
 	return n
@@ -125,7 +124,7 @@ func guarded(parse func() (*amconfig.Config, error)) (conf *amconfig.Config, err
 
 // parseOwnSlack is config.Load and the path resolution of config.LoadFile, with one addition: before Alertmanager
 // checks what it has read, a global section without any Slack URL or token gets the URL ownSlack. The check then
-// passes, and the slack_configs that would have failed it inherit a URL that is recognised later.
+// passes, and the slack_configs that would have failed it inherit a URL that is recognized later.
 func parseOwnSlack(text []byte, dir string) (*amconfig.Config, error) {
 	conf := &amconfig.Config{}
 	err := conf.UnmarshalYAML(func(fields any) error {
@@ -139,6 +138,13 @@ func parseOwnSlack(text []byte, dir string) (*amconfig.Config, error) {
 		g := conf.Global
 		if g.SlackAPIURL == nil && g.SlackAPIURLFile == "" && g.SlackAppToken == "" && g.SlackAppTokenFile == "" {
 			g.SlackAPIURL = (*amcommon.SecretURL)(amcommon.MustParseURL(ownSlack))
+		}
+		for _, r := range conf.Receivers {
+			for i, c := range r.SlackConfigs {
+				if c == nil { // Alertmanager accepts an empty list entry here and panics later.
+					r.SlackConfigs[i] = new(amconfig.DefaultSlackConfig)
+				}
+			}
 		}
 		return nil
 	})
@@ -163,15 +169,15 @@ func resolvePaths(v reflect.Value, dir string) {
 		if v.IsNil() || !v.CanInterface() {
 			return
 		}
-		if c, ok := v.Interface().(*commoncfg.HTTPClientConfig); ok {
+		if c, ok := reflect.TypeAssert[*commoncfg.HTTPClientConfig](v); ok {
 			c.SetDirectory(dir)
 			return
 		}
 		resolvePaths(v.Elem(), dir)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				resolvePaths(v.Field(i), dir)
+		for f, field := range v.Fields() {
+			if f.IsExported() {
+				resolvePaths(field, dir)
 			}
 		}
 	case reflect.Slice:
@@ -182,16 +188,10 @@ func resolvePaths(v reflect.Value, dir string) {
 	}
 }
 
-// ownSlackConfig returns a copy of c as Options.Slack sees it: without the URL that only says "our own Slack". An empty
-// list entry is Alertmanager's default slack_config.
-func ownSlackConfig(c *amconfig.SlackConfig, global *amconfig.GlobalConfig) *amconfig.SlackConfig {
-	if c == nil {
-		own := amconfig.DefaultSlackConfig
-		own.HTTPConfig, own.AppURL = global.HTTPConfig, global.SlackAppURL
-		return &own
-	}
+// ownSlackConfig returns a copy of c as Options.Slack sees it: without the URL that only says "our own Slack".
+func ownSlackConfig(c *amconfig.SlackConfig) *amconfig.SlackConfig {
 	own := *c
-	if own.APIURL != nil && (*url.URL)(own.APIURL.URL).String() == ownSlack {
+	if own.APIURL != nil && own.APIURL.String() == ownSlack {
 		own.APIURL = nil
 	}
 	return &own

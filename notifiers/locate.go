@@ -51,14 +51,26 @@ func faultLine(text []byte, message string) int {
 	return lineOfMention(root, message)
 }
 
+// topLevelLine returns the line of a key at the top level, 1 if there is none.
+func topLevelLine(text []byte, key string) int {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil || len(doc.Content) == 0 {
+		return 1
+	}
+	for i := 0; i < len(doc.Content[0].Content); i += 2 {
+		if n := doc.Content[0].Content[i]; n.Value == key {
+			return n.Line
+		}
+	}
+	return 1
+}
+
 // deepestFault descends into the part of n that cannot be decoded on its own. It returns n if every part can.
 func deepestFault(n *yaml.Node, t reflect.Type) *yaml.Node {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch {
-	case n.Kind == yaml.AliasNode:
-		return deepestFault(n.Alias, t)
+	switch { // An alias is a leaf: what it stands for may contain it.
 	case n.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
 		for _, item := range n.Content {
 			if !decodes(item, t.Elem()) {
@@ -88,8 +100,7 @@ func decodes(n *yaml.Node, t reflect.Type) (ok bool) {
 
 // fieldType finds the field of a struct type, or of the structs inlined in it, that key is decoded into.
 func fieldType(t reflect.Type, key string) (reflect.Type, bool) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if strings.Contains(options, "inline") && f.Type.Kind() == reflect.Struct {
 			if ft, ok := fieldType(f.Type, key); ok {

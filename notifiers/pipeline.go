@@ -320,6 +320,8 @@ type journaledLog struct {
 var _ notify.NotificationLog = (*journaledLog)(nil)
 
 // Log implements notify.NotificationLog. An entry that cannot be written is in force all the same until the process ends.
+//
+//nolint:revive // argument-limit: Alertmanager's interface takes six.
 func (l *journaledLog) Log(
 	r *nflogpb.Receiver, group string, firing, resolved []uint64, store *nflog.Store, expiry time.Duration,
 ) error {

@@ -60,7 +60,7 @@ func (b planBuilder) build(file string) (*plan, error) {
 		intervals: map[string][]timeinterval.TimeInterval{},
 	}
 	if p.tmpl, err = template.FromGlobs(conf.Templates); err != nil {
-		return nil, fmt.Errorf("%s:%d: %w", src.name, faultLine(src.text, "templates"), err)
+		return nil, fmt.Errorf("%s:%d: %w", src.name, topLevelLine(src.text, "templates"), err)
 	}
 	p.tmpl.ExternalURL = b.externalURL
 	if p.tmpl.ExternalURL == nil {
@@ -100,7 +100,7 @@ func (b planBuilder) integrations(r amconfig.Receiver, p *plan) ([]notify.Integr
 		if b.slack == nil {
 			break
 		}
-		c = ownSlackConfig(c, p.conf.Global)
+		c = ownSlackConfig(c)
 		n, err := b.slack(c, r.Name, p.tmpl)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("slack_configs[%d]: %w", i, err))
