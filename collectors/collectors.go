@@ -80,12 +80,14 @@ func New(options Options) (*Collectors, error) {
 	}
 	c := &Collectors{
 		options: options,
-		meter:   newMeter(options.Registerer),
 		ready:   make(chan struct{}),
 		// Every part may fail once without anybody listening yet.
 		fatal: make(chan error, 64),
 	}
 	var err error
+	if c.meter, err = newMeter(options.Registerer); err != nil {
+		return nil, fmt.Errorf("build collectors: %w", err)
+	}
 	if c.exporter, err = tsdbexporter.New(tsdbexporter.Options{
 		Store:       options.Store,
 		Logger:      options.Logger,
@@ -247,7 +249,6 @@ func (c *Collectors) swap(next *plan) error {
 	if err == nil {
 		return nil
 	}
-	// A plan is used up when it has run: the components of its configuration hold on to it.
 	if again := c.startEmbedded(c.current.plan); again != nil {
 		again = fmt.Errorf("start the old receivers again: %w", again)
 		c.fatal <- again

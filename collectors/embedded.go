@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -32,8 +31,8 @@ const (
 // plan is a Collector configuration that has been read, checked and found fit to run.
 type plan struct {
 	factories otelcol.Factories
-	config    *otelcol.Config
-	// settled is the configuration as text and maps, all references resolved: two plans with equal settled run alike.
+	graph     section
+	// settled is the configuration with all references resolved: two plans with equal settled run alike.
 	settled map[string]any
 }
 
@@ -51,22 +50,28 @@ func (c Config) plan(ctx context.Context, h hooks) (*plan, error) {
 	if err != nil {
 		return nil, sentence(err)
 	}
-	provider, err := otelcol.NewConfigProvider(otelcol.ConfigProviderSettings{ResolverSettings: resolver(graph)})
-	if err != nil {
-		return nil, sentence(err)
-	}
-	config, err := provider.Get(ctx, factories)
+	p := &plan{factories: factories, graph: graph, settled: settled}
+	config, err := p.read(ctx)
 	if err != nil {
 		return nil, sentence(err)
 	}
 	if err := confmap.Validate(config); err != nil {
 		return nil, sentence(err)
 	}
-	p := &plan{factories: factories, config: config, settled: settled}
-	if err := service.Validate(ctx, p.settings(), config.Service); err != nil {
+	if err := service.Validate(ctx, p.settings(config), config.Service); err != nil {
 		return nil, sentence(err)
 	}
 	return p, nil
+}
+
+// read makes the configurations of the components. They serve for one use: receivers of several signals are found
+// again by them, so one that a check has made must not be met by the service.
+func (p *plan) read(ctx context.Context) (*otelcol.Config, error) {
+	provider, err := otelcol.NewConfigProvider(otelcol.ConfigProviderSettings{ResolverSettings: resolver(p.graph)})
+	if err != nil {
+		return nil, err
+	}
+	return provider.Get(ctx, p.factories)
 }
 
 // dryRun checks the embedded Collector's part without starting anything.
@@ -90,17 +95,17 @@ func (e lineError) Error() string {
 
 func (e lineError) Unwrap() error { return e.error }
 
-func (p *plan) settings() service.Settings {
+func (p *plan) settings(config *otelcol.Config) service.Settings {
 	return service.Settings{
-		ReceiversConfigs:    p.config.Receivers,
+		ReceiversConfigs:    config.Receivers,
 		ReceiversFactories:  p.factories.Receivers,
-		ProcessorsConfigs:   p.config.Processors,
+		ProcessorsConfigs:   config.Processors,
 		ProcessorsFactories: p.factories.Processors,
-		ExportersConfigs:    p.config.Exporters,
+		ExportersConfigs:    config.Exporters,
 		ExportersFactories:  p.factories.Exporters,
-		ConnectorsConfigs:   p.config.Connectors,
+		ConnectorsConfigs:   config.Connectors,
 		ConnectorsFactories: p.factories.Connectors,
-		ExtensionsConfigs:   p.config.Extensions,
+		ExtensionsConfigs:   config.Extensions,
 		ExtensionsFactories: p.factories.Extensions,
 		TelemetryFactory:    p.factories.Telemetry,
 	}
@@ -109,7 +114,6 @@ func (p *plan) settings() service.Settings {
 // embedded is a running Collector. Signals, global loggers and reloading are not its business, so it is the service
 // without the otelcol.Collector around it, which would take SIGHUP for itself.
 type embedded struct {
-	logger  *slog.Logger
 	service *service.Service
 
 	mu         sync.Mutex
@@ -118,17 +122,21 @@ type embedded struct {
 
 // startEmbedded starts a Collector after a plan. What goes wrong while it runs is sent to fatal, which must have room.
 func startEmbedded(ctx context.Context, p *plan, options Options, fatal chan error) (*embedded, error) {
-	e := &embedded{logger: options.Logger}
-	set := p.settings()
+	// Components keep the context they are started with.
+	ctx = context.WithoutCancel(ctx)
+	config, err := p.read(ctx)
+	if err != nil {
+		return nil, sentence(err)
+	}
+	e := &embedded{}
+	set := p.settings(config)
 	set.BuildInfo = component.BuildInfo{Command: "watchtower", Description: "Watchtower", Version: options.Version}
 	set.AsyncErrorChannel = fatal
 	core := zaplog.NewCore(zaplog.Options{Logger: options.Logger.With("part", "otelcol"), Watch: e.watch})
 	set.BuildZapLogger = func(cfg zap.Config, opts ...zap.Option) (*zap.Logger, error) {
 		return cfg.Build(append(opts, zap.WrapCore(func(zapcore.Core) zapcore.Core { return core }))...)
 	}
-	// Components keep the context they are started with.
-	ctx = context.WithoutCancel(ctx)
-	built, err := service.New(ctx, set, p.config.Service)
+	built, err := service.New(ctx, set, config.Service)
 	if err != nil {
 		return nil, sentence(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/redisreceiver"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/statsdreceiver"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
@@ -47,7 +48,7 @@ func (h hooks) factories() (otelcol.Factories, error) {
 			otlpreceiver.NewFactory(),
 			httpcheck.NewFactory(),
 			hostmetricsreceiver.NewFactory(),
-			memcachedreceiver.NewFactory(),
+			memcachedFactory(),
 			nginxreceiver.NewFactory(),
 			postgresqlreceiver.NewFactory(),
 			redisreceiver.NewFactory(),
@@ -90,4 +91,17 @@ func factoryMap[T component.Factory](faults *faultList, factories ...T) map[comp
 		*faults = append(*faults, err)
 	}
 	return found
+}
+
+// memcachedFactory is the memcached receiver with the transport that its documentation promises: it leaves it empty,
+// and the core it is built with here refuses that.
+func memcachedFactory() receiver.Factory {
+	upstream := memcachedreceiver.NewFactory()
+	return receiver.NewFactory(upstream.Type(), func() component.Config {
+		cfg := upstream.CreateDefaultConfig()
+		if conf, ok := cfg.(*memcachedreceiver.Config); ok {
+			conf.Transport = confignet.TransportTypeTCP
+		}
+		return cfg
+	}, receiver.WithMetrics(upstream.CreateMetrics, upstream.MetricsStability()))
 }

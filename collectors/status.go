@@ -1,6 +1,8 @@
 package collectors
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -49,10 +51,13 @@ type meter struct {
 	status Status
 }
 
-func newMeter(registerer prometheus.Registerer) *meter {
+func newMeter(registerer prometheus.Registerer) (*meter, error) {
+	var faults []error
 	counter := func(name, help string) prometheus.Counter {
 		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "watchtower", Subsystem: "collectors", Name: name, Help: help})
-		registerer.MustRegister(c)
+		if err := registerer.Register(c); err != nil {
+			faults = append(faults, fmt.Errorf("register metric %s: %w", name, err))
+		}
 		return c
 	}
 	return &meter{
@@ -64,7 +69,7 @@ func newMeter(registerer prometheus.Registerer) *meter {
 		deferred:    counter("requests_deferred_total", "Requests whose sender was asked to send the same data again later."),
 		relayFailed: counter("relay_failed_items_total", "Data points and spans that could not be passed on to further exporters."),
 		now:         time.Now,
-	}
+	}, errors.Join(faults...)
 }
 
 func (m *meter) stored(result tsdbexporter.Result) {
