@@ -189,16 +189,19 @@ func (a archive) write(ctx context.Context, do func(*sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
 	if err := do(tx); err != nil {
-		return err
+		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
 }
 
-// channelName strips what people write around a channel's name.
+// channelName strips what people write around a channel's name. The name of a direct message is @ and the user's ID, as it is.
 func channelName(s string) string {
-	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(s), "#"))
+	s = strings.TrimSpace(s)
+	if strings.HasPrefix(s, "@") {
+		return s
+	}
+	return strings.ToLower(strings.TrimPrefix(s, "#"))
 }
 
 // channelID is a function of the name, so that it stays the same when the database is lost.

@@ -165,14 +165,14 @@ func (r renderer) cells(cells []any) []template.HTML {
 // text renders a text object.
 func (r renderer) text(item any) template.HTML {
 	text, _ := item.(object)
-	said := str(text, "text")
+	content := str(text, "text")
 	if text["type"] == "mrkdwn" {
-		return r.mrkdwn(said)
+		return r.mrkdwn(content)
 	}
-	if text["emoji"] == false {
-		return template.HTML(escapeLine(unescape(clean(said))))
+	if emoji, said := text["emoji"].(bool); said && !emoji {
+		return template.HTML(escapeLine(unescape(clean(content))))
 	}
-	return r.plain(said)
+	return r.plain(content)
 }
 
 func (r renderer) element(element object) elementView {

@@ -56,15 +56,9 @@ func (b *Inbox) conversationsHistory(ctx context.Context, c call) (map[string]an
 	if err != nil {
 		return nil, err
 	}
-	more := len(found) > p.limit
-	found = found[:min(len(found), p.limit)]
-	result := map[string]any{"pin_count": 0}
-	if len(found) > 0 {
-		p.finish(result, more, found[len(found)-1].ts)
-	} else {
-		p.finish(result, more, 0)
-	}
-	result["messages"], err = b.wireAll(ctx, to, found, c.flag("include_all_metadata"))
+	found, result := p.cut(found)
+	result["pin_count"] = 0
+	result["messages"], err = b.wireAll(ctx, c, to, found)
 	return result, err
 }
 
@@ -96,15 +90,8 @@ func (b *Inbox) conversationsReplies(ctx context.Context, c call) (map[string]an
 	if p.cursor == 0 { // Slack gives the parent whatever the bounds.
 		found = append([]message{parent}, found...)
 	}
-	more := len(found) > p.limit
-	found = found[:min(len(found), p.limit)]
-	result := map[string]any{}
-	if len(found) > 0 {
-		p.finish(result, more, found[len(found)-1].ts)
-	} else {
-		p.finish(result, more, 0)
-	}
-	result["messages"], err = b.wireAll(ctx, to, found, c.flag("include_all_metadata"))
+	found, result := p.cut(found)
+	result["messages"], err = b.wireAll(ctx, c, to, found)
 	return result, err
 }
 
@@ -157,13 +144,22 @@ func pageOf(c call, limit int) (page, error) {
 	return p, nil
 }
 
-// finish says whether there is more after the last message, and how to get it.
-func (p page) finish(result map[string]any, more bool, last stamp) { //nolint:revive // flag-parameter: more is what the answer says.
-	cursor := ""
-	if more {
-		cursor = base64.StdEncoding.EncodeToString([]byte("next_ts:" + strconv.FormatInt(int64(last), 10)))
+// cut returns as many as are wanted of what was found, and an answer that says whether there is more, and how to get it.
+func (p page) cut(found []message) ([]message, map[string]any) {
+	var next stamp
+	if len(found) > p.limit {
+		found = found[:p.limit]
+		next = found[p.limit-1].ts
 	}
-	result["has_more"], result["response_metadata"] = more, map[string]any{"next_cursor": cursor}
+	return found, map[string]any{"has_more": next != 0, "response_metadata": map[string]any{"next_cursor": cursorOf(next)}}
+}
+
+// cursorOf says where to go on; nowhere is empty.
+func cursorOf(next stamp) string {
+	if next == 0 {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString([]byte("next_ts:" + strconv.FormatInt(int64(next), 10)))
 }
 
 func readCursor(s string) (stamp, bool) {
@@ -193,18 +189,17 @@ func (b *Inbox) conversationsList(ctx context.Context, c call) (map[string]any, 
 		}
 		return !slices.ContainsFunc(kinds, func(k string) bool { return strings.TrimSpace(k) == kind })
 	})
-	from := min(int(p.cursor), len(rows))
-	rows = rows[from:]
-	more := len(rows) > p.limit
-	rows = rows[:min(len(rows), p.limit)]
-	found := make([]map[string]any, 0, len(rows))
-	for _, ch := range rows {
+	from := min(int(p.cursor), len(rows)) // Here a cursor counts channels.
+	to, next := len(rows), stamp(0)
+	if to-from > p.limit {
+		to = from + p.limit
+		next = stamp(to)
+	}
+	found := make([]map[string]any, 0, to-from)
+	for _, ch := range rows[from:to] {
 		found = append(found, wireChannel(ch))
 	}
-	result := map[string]any{"channels": found}
-	p.finish(result, more, stamp(from+len(rows)))
-	delete(result, "has_more")
-	return result, nil
+	return map[string]any{"channels": found, "response_metadata": map[string]any{"next_cursor": cursorOf(next)}}, nil
 }
 
 func (b *Inbox) conversationsInfo(ctx context.Context, c call) (map[string]any, error) {
@@ -240,8 +235,9 @@ func wireChannel(c channel) map[string]any {
 	return w
 }
 
-// wireAll writes messages as Slack lists them: parents say what is in their thread. Metadata is left out unless asked for.
-func (b *Inbox) wireAll(ctx context.Context, in channel, messages []message, metadata bool) ([]map[string]any, error) { //nolint:revive // flag-parameter: include_all_metadata of the call.
+// wireAll writes messages as Slack lists them: parents say what is in their thread. Metadata is left out
+// unless the call asks for it.
+func (b *Inbox) wireAll(ctx context.Context, c call, in channel, messages []message) ([]map[string]any, error) {
 	replies, err := b.archive.replies(ctx, messages)
 	if err != nil {
 		return nil, err
@@ -252,7 +248,7 @@ func (b *Inbox) wireAll(ctx context.Context, in channel, messages []message, met
 	}
 	found := make([]map[string]any, 0, len(messages))
 	for _, m := range messages {
-		if !metadata {
+		if !c.flag("include_all_metadata") {
 			m.metadata = ""
 		}
 		w := wire(m, reactions[m.ts])

@@ -34,7 +34,7 @@ func (b *Inbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 		case <-beat.C:
 		case <-r.Context().Done():
 			return
-		case <-b.closing.Done():
+		case <-b.closing:
 			return
 		}
 	}

@@ -66,8 +66,8 @@ type Inbox struct {
 	templates *template.Template
 	render    renderer
 	handler   http.Handler
-	closing   context.Context //nolint:containedctx // It ends the streams of every request at once; see Close.
-	close     context.CancelFunc
+	closing   chan struct{} // closed by Close
+	closeOnce sync.Once
 }
 
 // New opens an inbox on opts.DB and brings its tables up to date.
@@ -87,6 +87,7 @@ func New(opts Options) (*Inbox, error) {
 		now:      opts.Now,
 		faults:   newFaults(),
 		changes:  newChanges(),
+		closing:  make(chan struct{}),
 		render:   renderer{emoji: emoji, markdown: newMarkdown()},
 	}
 	if b.now == nil {
@@ -111,7 +112,6 @@ func New(opts Options) (*Inbox, error) {
 			return nil, fmt.Errorf("open inbox: %w", err)
 		}
 	}
-	b.closing, b.close = context.WithCancel(context.Background())
 	b.methods = b.apiMethods()
 	b.handler = b.routes()
 	return b, nil
@@ -122,7 +122,7 @@ func (b *Inbox) Handler() http.Handler { return b.handler }
 
 // Close ends the live updates of open pages, so that a server that shuts down need not wait for
 // them. Everything else goes on working. The database stays open: it is its owner's to close.
-func (b *Inbox) Close() { b.close() }
+func (b *Inbox) Close() { b.closeOnce.Do(func() { close(b.closing) }) }
 
 // Message is one message as Slack keeps it. Blocks, Attachments and Metadata are JSON, empty when there are none.
 type Message struct {

@@ -17,7 +17,9 @@ import (
 // newMarkdown renders the Markdown of markdown blocks: GitHub's, without HTML.
 func newMarkdown() goldmark.Markdown {
 	return goldmark.New(
-		goldmark.WithExtensions(extension.GFM),
+		goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,
+			// The page's security policy allows no style attributes.
+			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
 		goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(tamer{}, 100))),
 		goldmark.WithRendererOptions(goldhtml.WithHardWraps()),
 	)

@@ -303,11 +303,15 @@ func (in *inliner) style(s string, i int) int {
 	return end + 1 - i
 }
 
-// opens: nothing that belongs to a word stands before the mark, and no space after it.
+// opens: nothing that belongs to a word stands before the mark, no space after it, and it is not doubled.
 func opens(s string, i int) bool {
 	before, _ := utf8.DecodeLastRuneInString(s[:i])
 	after, _ := utf8.DecodeRuneInString(s[i+1:])
-	return i+1 < len(s) && (i == 0 || !isWord(before)) && !unicode.IsSpace(after) && s[i+1] != s[i]
+	return i+1 < len(s) && (i == 0 || !isWord(before)) && !unicode.IsSpace(after) && !doubled(s, i)
+}
+
+func doubled(s string, i int) bool {
+	return i > 0 && s[i-1] == s[i] || i+1 < len(s) && s[i+1] == s[i]
 }
 
 // closing returns where the style that begins at i ends: no space before the mark, nothing that belongs to a word after it.
@@ -326,7 +330,7 @@ func closing(s string, i int) int {
 		case s[i]:
 			before, _ := utf8.DecodeLastRuneInString(s[:j])
 			after, _ := utf8.DecodeRuneInString(s[j+1:])
-			if j > i+1 && !unicode.IsSpace(before) && (j+1 == len(s) || !isWord(after)) {
+			if !doubled(s, j) && !unicode.IsSpace(before) && (j+1 == len(s) || !isWord(after)) {
 				return j
 			}
 		}

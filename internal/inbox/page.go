@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -103,13 +102,9 @@ type threadView struct {
 
 func (b *Inbox) routes() http.Handler {
 	mux := http.NewServeMux()
-	static, err := fs.Sub(staticFiles, "static")
-	if err != nil {
-		panic(err) // The name of an embedded folder is wrong.
-	}
 	guard := http.NewCrossOriginProtection() // A page elsewhere must not post here with a visitor's browser.
 	mux.Handle("/inbox/api/{method}", guard.Handler(http.HandlerFunc(b.serveAPI)))
-	mux.Handle("/inbox/static/", http.StripPrefix("/inbox/static/", cached(http.FileServerFS(static))))
+	mux.HandleFunc("/inbox/static/{file}", serveStatic)
 	mux.HandleFunc("/inbox/events", b.serveEvents)
 	mux.HandleFunc("/inbox", b.servePage)
 	mux.HandleFunc("/inbox/{$}", b.servePage)
@@ -118,12 +113,10 @@ func (b *Inbox) routes() http.Handler {
 	return mux
 }
 
-func cached(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "max-age=300")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		next.ServeHTTP(w, r)
-	})
+func serveStatic(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "max-age=300")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.ServeFileFS(w, r, staticFiles, "static/"+r.PathValue("file"))
 }
 
 // servePage shows a channel: the one in the path, or the one with the newest message.
@@ -356,9 +349,9 @@ func (d *drawer) draw(ctx context.Context, stream []message) ([]messageView, err
 	return views, nil
 }
 
-// continues says whether m reads on from the message before it. A page of its own never does.
+// continues says whether m reads on from the message before it. What is more than a line or two stands for itself.
 func continues(before, m message) bool {
-	return before.author() == m.author() && before.icon == m.icon && m.state == noState && before.state == noState && before.deleted == 0 &&
+	return before.author() == m.author() && before.icon == m.icon && m.blocks == "" && before.blocks == "" && before.deleted == 0 &&
 		m.deleted == 0 && before.ephemeral == m.ephemeral && !m.broadcast && m.ts.time().Sub(before.ts.time()) < 5*time.Minute
 }
 

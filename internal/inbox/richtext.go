@@ -77,7 +77,7 @@ func styled(text string, style object) string {
 	for _, s := range []struct{ name, tag string }{
 		{"code", "code"}, {"bold", "strong"}, {"italic", "em"}, {"strike", "s"}, {"underline", "u"}, {"highlight", "mark"},
 	} {
-		if style[s.name] == true {
+		if on, _ := style[s.name].(bool); on {
 			text = "<" + s.tag + ">" + text + "</" + s.tag + ">"
 		}
 	}

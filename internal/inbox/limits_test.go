@@ -1,0 +1,218 @@
+package inbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/slack-go/slack"
+)
+
+func TestBlockLimits(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	markdown := func(n int) string { return `{"type":"markdown","text":"` + long(n) + `"}` }
+	section := func(s string) string { return `{"type":"section","text":{"type":"mrkdwn","text":"` + s + `"}}` }
+	actions := func(element string) string { return `{"type":"actions","elements":[` + element + `]}` }
+	many := func(n int, s string) string { return strings.TrimSuffix(strings.Repeat(s+",", n), ",") }
+	const button = `{"type":"button","text":{"type":"plain_text","text":"Go"}}`
+	const word = `{"type":"plain_text","text":"x"}`
+	good := func(blocks string) (string, string, string) { return blocks, "", "" }
+	bad := func(blocks, fault string) (string, string, string) { return blocks, "invalid_blocks", fault }
+	check := func(name string) func(blocks, code, fault string) {
+		return func(blocks, code, fault string) {
+			t.Helper()
+			c := newChecker()
+			_, err := c.blocks("/blocks", "["+blocks+"]")
+			if err == nil {
+				err = c.total()
+			}
+			var got slackError
+			errors.As(err, &got)
+			if got.word != code || strings.Join(got.messages, "; ") != fault {
+				t.Errorf("%s: %q %q, want %q %q", name, got.word, got.messages, code, fault)
+			}
+		}
+	}
+	check("no block")(good(""))
+	check("50 blocks")(good(many(50, `{"type":"divider"}`)))
+	check("51 blocks")(bad(many(51, `{"type":"divider"}`), "no more than 50 items allowed [json-pointer:/blocks]"))
+	check("no object")(bad(`1`, "must provide an object [json-pointer:/blocks/0]"))
+	check("no type")(bad(`{}`, "missing required field: type [json-pointer:/blocks/0]"))
+	check("strange type")(bad(`{"type":"poem"}`, "unsupported type: poem [json-pointer:/blocks/0/type]"))
+
+	check("section 3000")(good(section(long(3000))))
+	check("section 3001")(bad(section(long(3001)), "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"))
+	check("section of 3000 wide characters")(good(section(strings.Repeat("é", 3000))))
+	check("section 600 ampersands")(good(section(strings.Repeat("&", 600))))
+	check("section 601 ampersands")(bad(section(strings.Repeat("&", 601)), "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"))
+	check("section 3000 escaped")(good(section(strings.Repeat("&amp;", 600))))
+	check("section empty")(bad(section(""), "must be more than 0 characters [json-pointer:/blocks/0/text/text]"))
+	check("section without anything")(bad(`{"type":"section"}`, "must define either `text` or `fields` [json-pointer:/blocks/0]"))
+	check("section of a string")(bad(`{"type":"section","text":"x"}`, "must provide an object [json-pointer:/blocks/0/text]"))
+	check("section without kind")(bad(`{"type":"section","text":{"text":"x"}}`, "missing required field: type [json-pointer:/blocks/0/text]"))
+	check("section without words")(bad(`{"type":"section","text":{"type":"mrkdwn"}}`, "missing required field: text [json-pointer:/blocks/0/text]"))
+	check("mrkdwn with emoji")(bad(`{"type":"section","text":{"type":"mrkdwn","text":"x","emoji":true}}`, "invalid additional property: emoji [json-pointer:/blocks/0/text]"))
+	check("10 fields")(good(`{"type":"section","fields":[` + many(10, word) + `]}`))
+	check("11 fields")(bad(`{"type":"section","fields":[`+many(11, word)+`]}`, "no more than 10 items allowed [json-pointer:/blocks/0/fields]"))
+	check("no fields")(bad(`{"type":"section","fields":[]}`, "no less than 1 items allowed [json-pointer:/blocks/0/fields]"))
+	check("fields of no array")(bad(`{"type":"section","fields":1}`, "must provide an array [json-pointer:/blocks/0/fields]"))
+	check("field 2001")(bad(`{"type":"section","fields":[{"type":"mrkdwn","text":"`+long(2001)+`"}]}`, "must be less than 2001 characters [json-pointer:/blocks/0/fields/0/text]"))
+	check("accessory")(bad(`{"type":"section","text":`+word+`,"accessory":{"type":"poem"}}`, "unsupported type: poem [json-pointer:/blocks/0/accessory/type]"))
+
+	check("header 150")(good(`{"type":"header","text":{"type":"plain_text","text":"` + long(150) + `"}}`))
+	check("header 151")(bad(`{"type":"header","text":{"type":"plain_text","text":"`+long(151)+`"}}`, "must be less than 151 characters [json-pointer:/blocks/0/text/text]"))
+	check("header mrkdwn")(bad(`{"type":"header","text":{"type":"mrkdwn","text":"x"}}`, "unsupported type: mrkdwn [json-pointer:/blocks/0/text/type]"))
+	check("header without text")(bad(`{"type":"header"}`, "missing required field: text [json-pointer:/blocks/0]"))
+
+	check("10 in context")(good(`{"type":"context","elements":[` + many(10, word) + `]}`))
+	check("11 in context")(bad(`{"type":"context","elements":[`+many(11, word)+`]}`, "no more than 10 items allowed [json-pointer:/blocks/0/elements]"))
+	check("context without elements")(bad(`{"type":"context"}`, "missing required field: elements [json-pointer:/blocks/0]"))
+	check("a number in context")(bad(`{"type":"context","elements":[1]}`, "must provide an object [json-pointer:/blocks/0/elements/0]"))
+
+	check("25 buttons")(good(actions(many(25, button))))
+	check("26 buttons")(bad(actions(many(26, button)), "no more than 25 items allowed [json-pointer:/blocks/0/elements]"))
+	check("button text 76")(bad(actions(`{"type":"button","text":{"type":"plain_text","text":"`+long(76)+`"}}`), "must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]"))
+	check("button without text")(bad(actions(`{"type":"button"}`), "missing required field: text [json-pointer:/blocks/0/elements/0]"))
+	check("button value 2001")(bad(actions(`{"type":"button","text":`+word+`,"value":"`+long(2001)+`"}`), "must be less than 2001 characters [json-pointer:/blocks/0/elements/0/value]"))
+	check("button url 3000")(good(actions(`{"type":"button","text":` + word + `,"url":"https://x/` + long(2990) + `"}`)))
+	check("button url 3001")(bad(actions(`{"type":"button","text":`+word+`,"url":"https://x/`+long(2991)+`"}`), "must be less than 3001 characters [json-pointer:/blocks/0/elements/0/url]"))
+	check("button to nowhere")(bad(actions(`{"type":"button","text":`+word+`,"url":"/playbooks"}`), "invalid url [json-pointer:/blocks/0/elements/0/url]"))
+	check("button style")(bad(actions(`{"type":"button","text":`+word+`,"style":"huge"}`), "must be a valid enum value [json-pointer:/blocks/0/elements/0/style]"))
+	check("action_id 255")(good(actions(`{"type":"button","text":` + word + `,"action_id":"` + long(255) + `"}`)))
+	check("action_id 256")(bad(actions(`{"type":"button","text":`+word+`,"action_id":"`+long(256)+`"}`), "must be less than 256 characters [json-pointer:/blocks/0/elements/0/action_id]"))
+	check("action_id twice")(bad(actions(many(2, `{"type":"button","text":`+word+`,"action_id":"go"}`)), "`action_id` \"go\" already exists [json-pointer:/blocks/0/elements/1/action_id]"))
+	check("overflow of 6")(bad(actions(`{"type":"overflow","options":[`+many(6, `{"text":`+word+`,"value":"x"}`)+`]}`), "no more than 5 items allowed [json-pointer:/blocks/0/elements/0/options]"))
+	check("option text 76")(bad(actions(`{"type":"overflow","options":[{"text":{"type":"plain_text","text":"`+long(76)+`"},"value":"x"}]}`), "must be less than 76 characters [json-pointer:/blocks/0/elements/0/options/0/text/text]"))
+	check("placeholder 151")(bad(actions(`{"type":"users_select","placeholder":{"type":"plain_text","text":"`+long(151)+`"}}`), "must be less than 151 characters [json-pointer:/blocks/0/elements/0/placeholder/text]"))
+	check("confirm")(bad(actions(`{"type":"button","text":`+word+`,"confirm":{"title":`+word+`}}`), "missing required field: text [json-pointer:/blocks/0/elements/0/confirm]"))
+
+	check("block_id 256")(bad(`{"type":"divider","block_id":"`+long(256)+`"}`, "must be less than 256 characters [json-pointer:/blocks/0/block_id]"))
+	check("block_id twice")(bad(many(2, `{"type":"divider","block_id":"a"}`), "`block_id` \"a\" already exists [json-pointer:/blocks/1/block_id]"))
+	check("image without words")(bad(`{"type":"image","image_url":"https://x/y.png"}`, "missing required field: alt_text [json-pointer:/blocks/0]"))
+	check("image without picture")(bad(`{"type":"image","alt_text":"x"}`, "missing required field: image_url [json-pointer:/blocks/0]"))
+	check("image url 3001")(bad(`{"type":"image","alt_text":"x","image_url":"https://x/`+long(2991)+`"}`, "must be less than 3001 characters [json-pointer:/blocks/0/image_url]"))
+	check("alt text 2001")(bad(`{"type":"image","image_url":"https://x/y.png","alt_text":"`+long(2001)+`"}`, "must be less than 2001 characters [json-pointer:/blocks/0/alt_text]"))
+	check("21 columns")(bad(`{"type":"table","rows":[[`+many(21, `{"type":"raw_text","text":"x"}`)+`]]}`, "no more than 20 items allowed [json-pointer:/blocks/0/rows/0]"))
+
+	check("markdown 12000")(good(markdown(12000)))
+	check("markdown 12001")(bad(markdown(12001), "must be less than 12001 characters [json-pointer:/blocks/0/text]"))
+	check("markdown empty")(bad(`{"type":"markdown","text":""}`, "must be more than 0 characters [json-pointer:/blocks/0/text]"))
+	check("markdown without text")(bad(`{"type":"markdown"}`, "missing required field: text [json-pointer:/blocks/0]"))
+	check("markdown 12000 in two")(good(markdown(6000) + "," + markdown(6000)))
+	check("markdown 12001 in two")(markdown(6000)+","+markdown(6001), "msg_blocks_too_long", "")
+	check("4 sections of 3000")(good(many(4, section(long(3000)))))
+	check("5 sections, 13200 in all")(good(many(5, section(long(2595)))))
+	check("5 sections, 13205 in all")(many(5, section(long(2596))), "msg_blocks_too_long", "")
+	check("rich text 13200")(good(`{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"` + long(13155) + `"}]}]}`))
+	check("rich text 13201")(`{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"`+long(13156)+`"}]}]}`, "msg_blocks_too_long", "")
+	check("two faults")(bad(`{"type":"header"},{"type":"poem"}`, "missing required field: text [json-pointer:/blocks/0]; unsupported type: poem [json-pointer:/blocks/1/type]"))
+}
+
+// A real client sees what is wrong and where.
+func TestInvalidBlocksNameTheBlock(t *testing.T) {
+	d := open(t)
+	_, _, err := d.client.PostMessageContext(t.Context(), "oncall", slack.MsgOptionBlocks(slack.NewDividerBlock(), slack.NewHeaderBlock(plain(strings.Repeat("x", 151)))))
+	var refused slack.SlackErrorResponse
+	if !errors.As(err, &refused) || refused.Err != "invalid_blocks" {
+		t.Fatalf("the error is %v", err)
+	}
+	want := []string{"[ERROR] must be less than 151 characters [json-pointer:/blocks/1/text/text]"}
+	if diff := cmp.Diff(want, refused.ResponseMetadata.Messages); diff != "" {
+		t.Errorf("response_metadata.messages (-want +got):\n%s", diff)
+	}
+	if len(refused.Errors) != 1 || refused.Errors[0].Message == nil || "[ERROR] "+*refused.Errors[0].Message != want[0] {
+		t.Errorf("errors are %+v", refused.Errors)
+	}
+	attached := slack.Attachment{Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewHeaderBlock(plain(strings.Repeat("x", 151)))}}}
+	if _, _, err := d.client.PostMessageContext(t.Context(), "oncall", slack.MsgOptionAttachments(attached)); word(err) != "invalid_attachments" {
+		t.Errorf("attachment with bad blocks: %v", err)
+	}
+	if _, _, err := d.client.PostMessageContext(t.Context(), "oncall", slack.MsgOptionAttachments(make([]slack.Attachment, 101)...)); word(err) != "too_many_attachments" {
+		t.Errorf("101 attachments: %v", err)
+	}
+}
+
+func TestEscapedLength(t *testing.T) {
+	check := func(s string, want int) {
+		t.Helper()
+		if got := escapedLength(s); got != want {
+			t.Errorf("%q is %d long, want %d", s, got, want)
+		}
+	}
+	check("", 0)
+	check("naïve 🔴", 7)
+	check("a & b", 9)
+	check("a &amp; b", 9)
+	check("1 < 2 > 0", 15)
+	check("<https://x.example|text>", 24)
+	check("<@U0PRIYA>", 10)
+	check("<script>", 14)
+	check("<https://x.example", 21)
+	check("<<@U1>", 9)
+	check("&lt;&gt;&amp;&nbsp;", 13+10)
+}
+
+func TestCheckerKeepsBlocks(t *testing.T) {
+	in := `[{"type":"section","text":{"type":"mrkdwn","text":"<https://x.example|x> & 1.50"},"n":1.50},{"type":"divider","block_id":"b0"}]`
+	out, err := newChecker().blocks("/blocks", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []map[string]any
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got[0]["block_id"] == "" || got[0]["block_id"] == "b0" {
+		t.Errorf("block_id is %v", got[0]["block_id"])
+	}
+	if !strings.Contains(out, `1.50,`) && !strings.Contains(out, `1.50}`) || !strings.Contains(out, "<https://x.example|x> & 1.50") {
+		t.Errorf("blocks changed: %s", out)
+	}
+}
+
+func FuzzBlocks(f *testing.F) {
+	for _, s := range []string{
+		`[]`, `null`, `[{"type":"section","text":{"type":"mrkdwn","text":"hi"}}]`, `[{"type":"rich_text","elements":[{"type":"rich_text_list","elements":[{}]}]}]`,
+		`[{"type":"actions","elements":[{"type":"overflow","options":[{"text":1}]}]}]`, `[{"type":"table","rows":[[null,{"value":1}]]}]`,
+		`[{"type":"markdown","text":"<b>x</b> ![a](javascript:x) [b](data:x)"}]`, `[{"type":"context","elements":[{"type":"image","image_url":"javascript:x","alt_text":"<"}]}]`,
+	} {
+		f.Add(s)
+	}
+	r := testRenderer(f)
+	d := open(f)
+	f.Fuzz(func(t *testing.T, raw string) {
+		views := r.blocks(raw) // What was stored before a limit came must not break the page either.
+		var page strings.Builder
+		for _, v := range views {
+			if err := d.templates.ExecuteTemplate(&page, "block", v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if fault := unsafe(page.String()); fault != "" {
+			t.Errorf("%s: %s", fault, page.String())
+		}
+		stateOf(raw)
+		c := newChecker()
+		out, err := c.blocks("/blocks", raw)
+		if err != nil {
+			var refused slackError
+			if !errors.As(err, &refused) {
+				t.Errorf("%v is not an error of Slack's", err)
+			}
+			return
+		}
+		again, err := newChecker().blocks("/blocks", out)
+		if err != nil || again != out {
+			t.Errorf("what was accepted is %s, then %s, %v", out, again, err)
+		}
+		if out != "" {
+			var blocks slack.Blocks
+			if err := json.Unmarshal([]byte(out), &blocks); err != nil {
+				t.Log(fmt.Errorf("slack-go cannot read it back: %w", err))
+			}
+		}
+	})
+}
