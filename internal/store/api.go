@@ -306,7 +306,7 @@ func (nothing) TargetsActive() map[string][]*scrape.Target { return nil }
 func (nothing) TargetsDropped() map[string][]*scrape.Target { return nil }
 
 // TargetsDroppedCounts implements v1.TargetRetriever.
-func (nothing) TargetsDroppedCounts() map[string]int { return nil }
+func (nothing) TargetsDroppedCounts() map[string]int { return map[string]int{} }
 
 // ScrapePoolConfig implements v1.TargetRetriever.
 func (nothing) ScrapePoolConfig(pool string) (*promconfig.ScrapeConfig, error) {

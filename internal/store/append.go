@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -36,20 +37,11 @@ type transaction struct {
 	meta    metadataBatch
 }
 
-// record notes a sample that the head has accepted under ref.
-func (tx *transaction) record(ref storage.SeriesRef, lset labels.Labels, s sample) {
-	table := tx.store.table.Load()
-	if table == nil {
-		return
-	}
-	w := table.lookup(ref)
-	if w == table.ignored {
-		return
-	}
-	tx.recordWatched(table, w, ref, lset, s)
-}
-
-func (tx *transaction) recordWatched(table *watchTable, w *watched, ref storage.SeriesRef, lset labels.Labels, s sample) {
+// record notes a sample that the head has accepted under ref, once the observer
+// has been asked about its series. w is what the table knows, but not "ignored":
+// the appenders look that up themselves, because it is the answer for nearly every
+// sample.
+func (tx *transaction) record(table *watchTable, w *watched, ref storage.SeriesRef, lset labels.Labels, s sample) {
 	if w == nil {
 		if lset.IsEmpty() {
 			// The caller identifies the series by its reference alone.
@@ -118,14 +110,9 @@ func publish(table *watchTable, p *sample) bool {
 		if table == nil {
 			return false
 		}
-		next := table.lookup(w.ref)
-		if next == nil {
-			next = table.resolve(w.ref, w.lset)
-		}
-		if next == table.ignored {
+		if w = table.resolve(w.ref, w.lset); w == table.ignored {
 			return false
 		}
-		w = next
 	}
 	if !w.advance(p.at) {
 		return false
@@ -171,20 +158,30 @@ func (a *appender) SetOptions(opts *storage.AppendOptions) { a.inner.SetOptions(
 func (a *appender) Append(ref storage.SeriesRef, l labels.Labels, t int64, v float64) (storage.SeriesRef, error) {
 	start := a.takeStart(l, t)
 	ref, err := a.inner.Append(ref, l, t, v)
-	if err == nil {
-		a.record(ref, l, sample{start: start, at: t, v: v})
+	if err != nil {
+		return ref, err
 	}
-	return ref, err
+	if table := a.store.table.Load(); table != nil {
+		if w := table.lookup(ref); w != table.ignored {
+			a.record(table, w, ref, l, sample{start: start, at: t, v: v})
+		}
+	}
+	return ref, nil
 }
 
 // AppendHistogram implements storage.HistogramAppender.
 func (a *appender) AppendHistogram(ref storage.SeriesRef, l labels.Labels, t int64, h *histogram.Histogram, fh *histogram.FloatHistogram) (storage.SeriesRef, error) {
 	start := a.takeStart(l, t)
 	ref, err := a.inner.AppendHistogram(ref, l, t, h, fh)
-	if err == nil {
-		a.record(ref, l, sample{start: start, at: t, h: h, fh: fh})
+	if err != nil {
+		return ref, err
 	}
-	return ref, err
+	if table := a.store.table.Load(); table != nil {
+		if w := table.lookup(ref); w != table.ignored {
+			a.record(table, w, ref, l, sample{start: start, at: t, h: h, fh: fh})
+		}
+	}
+	return ref, nil
 }
 
 // AppendSTZeroSample remembers st as the start time of the sample at t, which
@@ -223,7 +220,7 @@ func (a *appender) AppendExemplar(ref storage.SeriesRef, l labels.Labels, e exem
 // UpdateMetadata keeps the metadata for /api/v1/metadata. It is not written to
 // the log, as in a Prometheus without the feature metadata-wal-records.
 func (a *appender) UpdateMetadata(ref storage.SeriesRef, l labels.Labels, m metadata.Metadata) (storage.SeriesRef, error) {
-	a.meta.note(&a.store.meta, familyOf(l.Get(labels.MetricName), m.Type), m)
+	a.meta.note(&a.store.meta, familyOf(l.Get(model.MetricNameLabel), m.Type), m)
 	return ref, nil
 }
 
@@ -247,11 +244,15 @@ func (a *appenderV2) Append(ref storage.SeriesRef, ls labels.Labels, st, t int64
 	if err != nil && !errors.Is(err, (*storage.AppendPartialError)(nil)) {
 		return ref, err
 	}
-	a.record(ref, ls, sample{start: st, at: t, v: v, h: h, fh: fh})
-	if !opts.Metadata.IsEmpty() {
+	if table := a.store.table.Load(); table != nil {
+		if w := table.lookup(ref); w != table.ignored {
+			a.record(table, w, ref, ls, sample{start: st, at: t, v: v, h: h, fh: fh})
+		}
+	}
+	if !a.meta.repeats(opts.MetricFamilyName, &opts.Metadata) && !opts.Metadata.IsEmpty() {
 		family := opts.MetricFamilyName
 		if family == "" {
-			family = familyOf(ls.Get(labels.MetricName), opts.Metadata.Type)
+			family = familyOf(ls.Get(model.MetricNameLabel), opts.Metadata.Type)
 		}
 		a.meta.note(&a.store.meta, family, opts.Metadata)
 	}

@@ -14,10 +14,10 @@ import (
 const (
 	// LedgerRetention covers a year's report with a month to spare.
 	LedgerRetention = 400 * 24 * time.Hour
-	// ledgerBlock is the span of the smallest block. Slices are few and the history
-	// of a new objective is written in one go, so that larger blocks than those of
-	// the metrics save hundreds of small files.
-	ledgerBlock = 6 * time.Hour
+	// ledgerBlock is the span of the smallest block. Slices are few, and the history
+	// of a new objective is written in one go, block by block: at the 2 h of the
+	// metrics a month of it would become 336 tiny files.
+	ledgerBlock = 12 * time.Hour
 )
 
 var (

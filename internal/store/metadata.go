@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -40,10 +41,8 @@ func (p *pushedMetadata) known(family string, m metadata.Metadata) (string, bool
 	if !ok {
 		return "", p.fullLocked()
 	}
-	for i := range f.variants {
-		if f.variants[i] == m {
-			return f.name, true
-		}
+	if slices.Contains(f.variants, m) {
+		return f.name, true
 	}
 	return f.name, false
 }
@@ -68,10 +67,8 @@ func (p *pushedMetadata) put(family string, m metadata.Metadata) {
 		p.families[family] = f
 		p.bytes += len(family)
 	}
-	for i := range f.variants {
-		if f.variants[i] == m {
-			return
-		}
+	if slices.Contains(f.variants, m) {
+		return
 	}
 	if len(f.variants) == maxVariants {
 		p.bytes -= metadataSize(f.variants[maxVariants-1])
@@ -117,9 +114,14 @@ type metadataUpdate struct {
 	meta   metadata.Metadata
 }
 
+// repeats reports whether the metadata is that of the sample before, none included.
+func (b *metadataBatch) repeats(family string, m *metadata.Metadata) bool {
+	return m.Help == b.last.Help && family == b.lastFamily && m.Type == b.last.Type && m.Unit == b.last.Unit
+}
+
 // note keeps a copy of family, whose bytes the caller may reuse.
 func (b *metadataBatch) note(p *pushedMetadata, family string, m metadata.Metadata) {
-	if family == "" || (family == b.lastFamily && m == b.last) {
+	if family == "" || b.repeats(family, &m) {
 		return
 	}
 	last := m

@@ -48,8 +48,7 @@ func export(reg prometheus.Registerer, inner *prometheus.Registry) (unregister f
 		return func() {}, nil
 	}
 	if err := reg.Register(inner); err != nil {
-		var already prometheus.AlreadyRegisteredError
-		if errors.As(err, &already) {
+		if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 			return nil, errors.New("another store is exported already")
 		}
 		return nil, err

@@ -207,8 +207,7 @@ func (a *otlpAppender) Append(ref storage.SeriesRef, ls labels.Labels, st, t int
 		return 0, fmt.Errorf("%w: the sample of %s is more than %s ahead of this server's clock", storage.ErrOutOfBounds, ls, maxAhead)
 	}
 	ref, err := a.AppenderV2.Append(ref, ls, st, t, v, h, fh, opts)
-	var partial *storage.AppendPartialError
-	if errors.As(err, &partial) {
+	if partial, ok := errors.AsType[*storage.AppendPartialError](err); ok {
 		a.exemplars.Add(float64(len(partial.ExemplarErrors)))
 		return ref, nil
 	}

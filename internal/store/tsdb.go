@@ -84,8 +84,7 @@ func (e *openError) Unwrap() error { return e.err }
 
 // cause is the error number without the path, which the sentence names already.
 func cause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
 	}
 	return errors.New(oneLine(err))

@@ -22,7 +22,7 @@ import (
 // the transaction appended them; transactions that commit at the same time may
 // call it at the same time. startMs is the start time of the counter, 0 if it is
 // not known. h is nil for floats; for a histogram v is its sum, so that a stale
-// marker of either kind is recognised by value.IsStaleNaN(v). h may be kept but
+// marker of either kind is recognized by value.IsStaleNaN(v). h may be kept but
 // not modified. Late samples are included: see the package comment for what an
 // observer may conclude from them.
 //
@@ -33,14 +33,12 @@ type Observer interface {
 }
 
 // The table of watched series has three levels, indexed by bits of the series
-// reference. References are given out by the head in ascending order, so that the
-// leaves are dense.
+// reference: 40 of them, which is the limit of the TSDB itself. References are
+// given out by the head in ascending order, so that the leaves are dense.
 const (
 	leafBits = 12
 	midBits  = 14
 	topBits  = 14
-	// maxRef is the TSDB's own limit: a reference must fit in five bytes.
-	maxRef = 1 << (leafBits + midBits + topBits)
 )
 
 type (
@@ -73,7 +71,7 @@ type watched struct {
 // Reading is lock-free: three dependent loads.
 type watchTable struct {
 	observer Observer
-	ignored  *watched // marks series that the observer does not want
+	ignored  *watched // marks a series that the observer does not want
 
 	mu    sync.Mutex // guards writes to the three levels; held while the observer is asked
 	count int        // watched series
@@ -87,29 +85,23 @@ func newWatchTable(o Observer) *watchTable {
 	return t
 }
 
-// lookup returns nil if the observer was not asked about the series yet.
+// lookup returns what is known of a series: nil if the observer was not asked
+// yet, ignored if it does not want the series. It is small enough to be inlined.
 func (t *watchTable) lookup(ref storage.SeriesRef) *watched {
-	if ref >= maxRef {
-		return t.ignored
+	if mid := t.top[ref>>(leafBits+midBits)&(1<<topBits-1)].Load(); mid != nil {
+		if leaf := mid[ref>>leafBits&(1<<midBits-1)].Load(); leaf != nil {
+			return leaf.entries[ref&(1<<leafBits-1)].Load()
+		}
 	}
-	mid := t.top[ref>>(leafBits+midBits)].Load()
-	if mid == nil {
-		return nil
-	}
-	leaf := mid[ref>>leafBits&(1<<midBits-1)].Load()
-	if leaf == nil {
-		return nil
-	}
-	return leaf.entries[ref&(1<<leafBits-1)].Load()
+	return nil
 }
 
-// resolve asks the observer about a series that lookup did not know.
+// resolve asks the observer about a series, unless it was asked before, and
+// returns ignored if it does not want the series.
 func (t *watchTable) resolve(ref storage.SeriesRef, lset labels.Labels) *watched {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	leaf := t.leafLocked(ref)
-	entry := &leaf.entries[ref&(1<<leafBits-1)]
-	if w := entry.Load(); w != nil {
+	if w := t.lookup(ref); w != nil {
 		return w
 	}
 	w := t.ignored
@@ -118,13 +110,14 @@ func (t *watchTable) resolve(ref storage.SeriesRef, lset labels.Labels) *watched
 		w.last.Store(math.MinInt64)
 		t.count++
 	}
-	entry.Store(w)
+	leaf := t.leafLocked(ref)
+	leaf.entries[ref&(1<<leafBits-1)].Store(w)
 	leaf.live++
 	return w
 }
 
 func (t *watchTable) leafLocked(ref storage.SeriesRef) *watchLeaf {
-	midSlot := &t.top[ref>>(leafBits+midBits)]
+	midSlot := &t.top[ref>>(leafBits+midBits)&(1<<topBits-1)]
 	mid := midSlot.Load()
 	if mid == nil {
 		mid = new(watchMid)
@@ -146,7 +139,7 @@ func (t *watchTable) forget(deleted map[chunks.HeadSeriesRef]labels.Labels) {
 	for headRef := range deleted {
 		ref := storage.SeriesRef(headRef)
 		w := t.lookup(ref)
-		if w == nil || ref >= maxRef {
+		if w == nil {
 			continue
 		}
 		if w != t.ignored {
@@ -155,7 +148,7 @@ func (t *watchTable) forget(deleted map[chunks.HeadSeriesRef]labels.Labels) {
 		leaf := t.leafLocked(ref)
 		leaf.entries[ref&(1<<leafBits-1)].Store(nil)
 		if leaf.live--; leaf.live == 0 {
-			t.top[ref>>(leafBits+midBits)].Load()[ref>>leafBits&(1<<midBits-1)].Store(nil)
+			t.top[ref>>(leafBits+midBits)&(1<<topBits-1)].Load()[ref>>leafBits&(1<<midBits-1)].Store(nil)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -155,8 +156,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 func (h *apiHandler) refuseBody(w http.ResponseWriter, err error) {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		h.refuse(w, http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the request is larger than %d MiB; send smaller batches", maxWriteBytes>>20))
 		return
 	}
@@ -172,38 +172,53 @@ func (h *apiHandler) remoteWrite(upstream http.Handler) http.HandlerFunc {
 		}
 		defer done()
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		answer := &statusWriter{ResponseWriter: w}
+		answer := &writeAnswer{ResponseWriter: w}
 		upstream.ServeHTTP(answer, r)
 		switch {
+		case answer.status >= http.StatusInternalServerError:
+			h.refuse(w, answer.status, "store", answer.sentence())
 		case answer.status >= http.StatusBadRequest:
-			h.store.metrics.refused.WithLabelValues(refusalReason(answer.status)).Inc()
+			h.refuse(w, answer.status, "malformed", answer.sentence())
 		case isRemoteWriteV1(r.Header.Get("Content-Type")):
 			h.store.keepMetadataV1(body)
 		}
 	}
 }
 
-func refusalReason(status int) string {
-	if status >= http.StatusInternalServerError {
-		return "store"
-	}
-	return "malformed"
-}
-
-// statusWriter remembers the status of an answer.
-type statusWriter struct {
+// writeAnswer passes a good answer on and holds a bad one back.
+type writeAnswer struct {
 	http.ResponseWriter
 	status int
+	text   bytes.Buffer
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (w *statusWriter) WriteHeader(status int) {
+func (w *writeAnswer) WriteHeader(status int) {
 	w.status = status
-	w.ResponseWriter.WriteHeader(status)
+	if status < http.StatusBadRequest {
+		w.ResponseWriter.WriteHeader(status)
+	}
 }
 
-// Unwrap serves http.ResponseController.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Write implements http.ResponseWriter.
+func (w *writeAnswer) Write(b []byte) (int, error) {
+	if w.status >= http.StatusBadRequest {
+		return w.text.Write(b)
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// sentence is the text of a bad answer, for people.
+func (w *writeAnswer) sentence() string {
+	text := strings.TrimSpace(w.text.String())
+	switch {
+	case strings.HasPrefix(text, "s2: "), strings.HasPrefix(text, "snappy: "):
+		return "the body is not compressed with snappy, as remote write demands: " + text
+	case strings.HasPrefix(text, "proto: "), text == io.ErrUnexpectedEOF.Error():
+		return "the body is not a remote write message: " + text
+	}
+	return text
+}
 
 func isRemoteWriteV1(contentType string) bool {
 	if contentType == "" {
