@@ -31,8 +31,7 @@ func TestAuth(t *testing.T) {
 
 // word is what Slack calls an error.
 func word(err error) string {
-	var refused slack.SlackErrorResponse
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		return refused.Err
 	}
 	if err != nil {

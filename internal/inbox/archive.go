@@ -138,6 +138,7 @@ func migrations() []string {
 			PRIMARY KEY (channel_id, ts_us)
 		);
 		CREATE INDEX inbox_messages_by_thread ON inbox_messages (channel_id, thread_us, ts_us);
+		CREATE INDEX inbox_messages_by_state ON inbox_messages (channel_id, state);
 		CREATE TABLE inbox_versions (
 			channel_id TEXT    NOT NULL,
 			ts_us      BIGINT  NOT NULL,
@@ -218,40 +219,37 @@ var idForm = regexp.MustCompile(`^[CDG][0-9A-Z]{8,}$`)
 
 func looksLikeID(s string) bool { return idForm.MatchString(s) }
 
-const selectChannel = `SELECT c.id, c.name, c.created_us,
-	COALESCE((SELECT MAX(m.ts_us) FROM inbox_messages m WHERE m.channel_id = c.id AND m.deleted_us = 0), 0),
-	(SELECT COUNT(*) FROM inbox_messages m WHERE m.channel_id = c.id AND m.deleted_us = 0 AND m.thread_us = 0 AND m.state = 'firing')
-	FROM inbox_channels c `
-
-func scanChannel(row interface{ Scan(...any) error }) (channel, error) {
+// find returns the channel of that ID or name, without what channels counts.
+func (a archive) find(ctx context.Context, nameOrID string) (channel, error) {
 	var c channel
-	err := row.Scan(&c.id, &c.name, &c.created, &c.latest, &c.firing)
+	err := a.db.QueryRowContext(ctx, `SELECT id, name, created_us FROM inbox_channels WHERE id = ? OR name = ?`,
+		nameOrID, channelName(nameOrID)).Scan(&c.id, &c.name, &c.created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return channel{}, errNoChannel
 	}
 	return c, err
 }
 
-// find returns the channel of that ID or name.
-func (a archive) find(ctx context.Context, nameOrID string) (channel, error) {
-	return scanChannel(a.db.QueryRowContext(ctx, selectChannel+`WHERE c.id = ? OR c.name = ?`, nameOrID, channelName(nameOrID)))
-}
-
+// channels returns every channel with its newest message and how many of its pages are firing.
 func (a archive) channels(ctx context.Context) ([]channel, error) {
-	rows, err := a.db.QueryContext(ctx, selectChannel+`ORDER BY c.name`)
+	rows, err := a.db.QueryContext(ctx, `SELECT c.id, c.name, c.created_us,
+		COALESCE((SELECT m.ts_us FROM inbox_messages m WHERE m.channel_id = c.id AND m.deleted_us = 0 ORDER BY m.ts_us DESC LIMIT 1), 0),
+		(SELECT COUNT(*) FROM inbox_messages m
+			WHERE m.channel_id = c.id AND m.state = ? AND m.thread_us = 0 AND m.deleted_us = 0 AND m.ephemeral = '')
+		FROM inbox_channels c ORDER BY c.name`, firing)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var all []channel
+	var found []channel
 	for rows.Next() {
-		c, err := scanChannel(rows)
-		if err != nil {
+		var c channel
+		if err := rows.Scan(&c.id, &c.name, &c.created, &c.latest, &c.firing); err != nil {
 			return nil, err
 		}
-		all = append(all, c)
+		found = append(found, c)
 	}
-	return all, rows.Err()
+	return found, rows.Err()
 }
 
 // create returns the channel of that name, which it makes if there is none.

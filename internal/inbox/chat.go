@@ -220,7 +220,7 @@ func contentOf(c call, m message) (message, error) {
 	}
 	check := newChecker()
 	if raw, given := c.args["blocks"]; given {
-		blocks, err := check.blocks("/blocks", raw)
+		blocks, err := check.blocks(raw)
 		if err != nil {
 			return m, err
 		}

@@ -33,7 +33,7 @@ func (c *checker) total() error { return c.texts.check() }
 
 // blocks checks a JSON array of blocks, gives an ID to those that have none, and returns them as they are kept.
 // Blocks that are empty are none: the result is empty.
-func (c *checker) blocks(at, raw string) (string, error) {
+func (c *checker) blocks(raw string) (string, error) {
 	list, err := decodeList(raw)
 	if err != nil {
 		return "", refuse("invalid_blocks_format")
@@ -41,7 +41,7 @@ func (c *checker) blocks(at, raw string) (string, error) {
 	if len(list) == 0 {
 		return "", nil
 	}
-	c.blockList(at, list)
+	c.blockList("/blocks", list)
 	if len(c.faults) > 0 {
 		return "", slackError{word: "invalid_blocks", messages: c.faults}
 	}

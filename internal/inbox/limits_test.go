@@ -25,7 +25,7 @@ func TestBlockLimits(t *testing.T) {
 		return func(blocks, code, fault string) {
 			t.Helper()
 			c := newChecker()
-			_, err := c.blocks("/blocks", "["+blocks+"]")
+			_, err := c.blocks("[" + blocks + "]")
 			if err == nil {
 				err = c.total()
 			}
@@ -157,7 +157,7 @@ func TestEscapedLength(t *testing.T) {
 
 func TestCheckerKeepsBlocks(t *testing.T) {
 	in := `[{"type":"section","text":{"type":"mrkdwn","text":"<https://x.example|x> & 1.50"},"n":1.50},{"type":"divider","block_id":"b0"}]`
-	out, err := newChecker().blocks("/blocks", in)
+	out, err := newChecker().blocks(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,15 +196,14 @@ func FuzzBlocks(f *testing.F) {
 		}
 		stateOf(raw)
 		c := newChecker()
-		out, err := c.blocks("/blocks", raw)
+		out, err := c.blocks(raw)
 		if err != nil {
-			var refused slackError
-			if !errors.As(err, &refused) {
+			if _, ok := errors.AsType[slackError](err); !ok {
 				t.Errorf("%v is not an error of Slack's", err)
 			}
 			return
 		}
-		again, err := newChecker().blocks("/blocks", out)
+		again, err := newChecker().blocks(out)
 		if err != nil || again != out {
 			t.Errorf("what was accepted is %s, then %s, %v", out, again, err)
 		}

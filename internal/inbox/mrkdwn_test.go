@@ -77,7 +77,7 @@ func golden(t *testing.T, path string, render func(string) string) {
 func unsafe(s string) string {
 	tags := strings.Fields("a article b blockquote br button code del details div em figcaption figure h2 h3 h4 h5 h6 hr img input li mark ol p pre s span strong " +
 		"summary table tbody td th thead time tr u ul")
-	attributes := strings.Fields("alt align aria-label checked class datetime disabled href id loading rel role src start target title type")
+	attributes := strings.Fields("alt align aria-hidden aria-label checked class datetime disabled height href id loading rel role src start target title type width")
 	tokens := html.NewTokenizer(strings.NewReader(s))
 	for {
 		switch tokens.Next() {

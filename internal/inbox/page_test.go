@@ -16,8 +16,15 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// get reads a page and where it was found after redirections.
-func (d desk) get(tb testing.TB, path string) (int, string, *http.Response) {
+// answerTo is what came back for a page, after redirections.
+type answerTo struct {
+	status int
+	page   string
+	policy string
+	at     *url.URL
+}
+
+func (d desk) get(tb testing.TB, path string) answerTo {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, d.url+path, http.NoBody)
 	if err != nil {
@@ -33,7 +40,7 @@ func (d desk) get(tb testing.TB, path string) (int, string, *http.Response) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return resp.StatusCode, string(body), resp
+	return answerTo{status: resp.StatusCode, page: string(body), policy: resp.Header.Get("Content-Security-Policy"), at: resp.Request.URL}
 }
 
 func contains(tb testing.TB, page string, wants ...string) {
@@ -47,41 +54,38 @@ func contains(tb testing.TB, page string, wants ...string) {
 
 func TestPage(t *testing.T) {
 	d := open(t)
-	status, page, _ := d.get(t, "/inbox")
-	if status != http.StatusOK {
-		t.Errorf("an empty inbox: %d", status)
+	empty := d.get(t, "/inbox")
+	if empty.status != http.StatusOK {
+		t.Errorf("an empty inbox: %d", empty.status)
 	}
-	contains(t, page, "All quiet.")
+	contains(t, empty.page, "All quiet.")
 
 	play(t, d)
 	d.clock.pass(24 * time.Hour)
-	_, page, resp := d.get(t, "/inbox/oncall")
-	contains(t, page, "<title>(1) #oncall · Inbox</title>", "1 firing", `class="message resolved"`, `class="message firing"`,
+	oncall := d.get(t, "/inbox/oncall")
+	contains(t, oncall.page, "<title>(1) #oncall · Inbox</title>", "1 firing", `class="message resolved"`, `class="message firing"`,
 		"✅ Resolved: share availability", "edited 2 times", "🔴 share: sharing a post fails for 9.8% of attempts",
 		"<b>4 replies</b>", "also sent to the channel", "replied to a thread", `<h3>API error rate</h3>`, `<td align="right">900 ms</td>`,
 		`<a class="button primary" href="http://localhost:9911/playbooks/api-error-rate"`, "Only visible to @U0PRIYA", `title="Watchtower">`,
 		">Yesterday<", "<s>Rolled back</s>", `<meta http-equiv="refresh"`)
-	policy := resp.Header.Get("Content-Security-Policy")
-	if !strings.Contains(policy, "script-src 'self'") || strings.Contains(policy, "unsafe") {
-		t.Errorf("the security policy is %q", policy)
+	if !strings.Contains(oncall.policy, "script-src 'self'") || strings.Contains(oncall.policy, "unsafe") {
+		t.Errorf("the security policy is %q", oncall.policy)
 	}
 	for _, word := range []string{" style=", "<style", " onclick=", "javascript:"} {
-		if strings.Contains(page, word) {
+		if strings.Contains(oncall.page, word) {
 			t.Errorf("the page has %q, which its security policy forbids", word)
 		}
 	}
-	_, front, _ := d.get(t, "/inbox")
-	contains(t, front, `<a href="/inbox/oncall" class="active" aria-current="page">`, `href="/inbox/general"`, `href="/inbox/media"`)
-	_, byID, _ := d.get(t, "/inbox/"+channelID("media"))
-	contains(t, byID, "Deployed", "🚀")
+	contains(t, d.get(t, "/inbox").page, `<a href="/inbox/oncall" class="active" aria-current="page">`, `href="/inbox/general"`, `href="/inbox/media"`)
+	contains(t, d.get(t, "/inbox/"+channelID("media")).page, "Deployed", "🚀")
 
 	for path, want := range map[string]int{
 		"/inbox/": 200, "/inbox/nothing": 404, "/inbox/oncall/1700000000.000100": 404, "/inbox/oncall/x": 404, "/inbox/nothing/x": 404,
 		"/inbox/oncall?at=x": 404, "/inbox/oncall?before=x": 200, "/inbox/static/inbox.css": 200, "/inbox/static/inbox.js": 200,
 		"/inbox/static/tower.svg": 200, "/inbox/static/nothing": 404, "/inbox/static/..%2finbox.go": 400, "/inbox/a/b/c": 404,
 	} {
-		if status, _, _ := d.get(t, path); status != want {
-			t.Errorf("%s: %d, want %d", path, status, want)
+		if got := d.get(t, path); got.status != want {
+			t.Errorf("%s: %d, want %d", path, got.status, want)
 		}
 	}
 	if status, _ := d.call(t, "DELETE", "../oncall", "", ""); status != http.StatusMethodNotAllowed {
@@ -103,15 +107,15 @@ func TestPermalinkLeadsToMessage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		status, page, resp := d.get(t, u.Path)
+		there := d.get(t, u.Path)
 		want := anchor + strings.ReplaceAll(m.TS, ".", "")
-		if got := resp.Request.URL.Fragment; status != 200 || got != want {
-			t.Errorf("%s leads to %d #%s, want #%s", link, status, got, want)
+		if got := there.at.Fragment; there.status != 200 || got != want {
+			t.Errorf("%s leads to %d #%s, want #%s", link, there.status, got, want)
 		}
-		if !regexp.MustCompile(`<article class="message[^"]* target[^"]*" id="` + want + `"`).MatchString(page) {
+		if !regexp.MustCompile(`<article class="message[^"]* target[^"]*" id="` + want + `"`).MatchString(there.page) {
 			t.Errorf("%s is not marked as the target", want)
 		}
-		return page
+		return there.page
 	}
 	follow(messages[0], "p")
 	contains(t, follow(messages[1], "t"), `<details class="thread" id="r`+strings.ReplaceAll(messages[0].TS, ".", "")+`" open>`)
@@ -119,8 +123,8 @@ func TestPermalinkLeadsToMessage(t *testing.T) {
 	if err := d.Delete(t.Context(), "oncall", messages[5].TS); err != nil {
 		t.Fatal(err)
 	}
-	if status, page, _ := d.get(t, "/inbox/oncall/"+messages[5].TS); status != 404 || !strings.Contains(page, "was deleted") {
-		t.Errorf("the permalink of a deleted message: %d", status)
+	if got := d.get(t, "/inbox/oncall/"+messages[5].TS); got.status != 404 || !strings.Contains(got.page, "was deleted") {
+		t.Errorf("the permalink of a deleted message: %d", got.status)
 	}
 	if err := d.Delete(t.Context(), "oncall", messages[0].TS); err != nil {
 		t.Fatal(err)
@@ -138,7 +142,7 @@ func TestLongChannel(t *testing.T) {
 	}
 	has := func(path string, first, last int) {
 		t.Helper()
-		_, page, _ := d.get(t, path)
+		page := d.get(t, path).page
 		for i := range ts {
 			there := strings.Contains(page, "message number "+strconv.Itoa(i)+".")
 			if want := i >= first && i <= last; there != want {
@@ -167,9 +171,9 @@ func TestHostileNames(t *testing.T) {
 		}
 		id, ts := d.post(t, channel, saying("*here* in "+channel), slack.MsgOptionUsername(`"><script>alert(1)</script>`), slack.MsgOptionIconEmoji(":fire:"))
 		for _, path := range []string{viewOf(channelOfName(channel, id)).Href, "/inbox/" + id, "/inbox/" + id + "/" + ts} {
-			status, page, _ := d.get(t, path)
-			if status != 200 || !strings.Contains(page, "in "+channel) || strings.Contains(page, "<script>alert") {
-				t.Errorf("%s: %d", path, status)
+			got := d.get(t, path)
+			if got.status != 200 || !strings.Contains(got.page, "in "+channel) || strings.Contains(got.page, "<script>alert") {
+				t.Errorf("%s: %d", path, got.status)
 			}
 		}
 	}
@@ -201,8 +205,7 @@ func TestHostileMessage(t *testing.T) {
 	if _, _, _, err := d.client.UpdateMessageContext(t.Context(), id, ts, saying(evil+" edited")); err != nil {
 		t.Fatal(err)
 	}
-	_, page, _ := d.get(t, "/inbox/oncall")
-	_, stream, _ := strings.Cut(page, `<div class="stream" id="stream">`)
+	_, stream, _ := strings.Cut(d.get(t, "/inbox/oncall").page, `<div class="stream" id="stream">`)
 	stream, _, ok := strings.Cut(stream, "</main>")
 	if fault := unsafe(stream); !ok || fault != "" {
 		t.Errorf("the page has %s", fault)
@@ -263,8 +266,7 @@ func TestEvents(t *testing.T) {
 		return ""
 	}
 	first := next()
-	_, page, _ := d.get(t, "/inbox")
-	contains(t, page, `data-version="`+first+`"`)
+	contains(t, d.get(t, "/inbox").page, `data-version="`+first+`"`)
 	id, ts := d.post(t, "oncall", saying("hello"))
 	second := next()
 	if first == "" || second == first {

@@ -51,6 +51,8 @@
       });
   }
 
+  var here = document.querySelector(".side .active");
+  if (here) { here.scrollIntoView({ block: "nearest", inline: "nearest" }); }
   var target = location.hash && document.getElementById(location.hash.slice(1));
   if (target) { target.scrollIntoView({ block: "center" }); }
 
