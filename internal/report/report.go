@@ -34,7 +34,7 @@ import (
 type Source interface {
 	// Statuses returns every objective with its state as of the last evaluation.
 	Statuses() []rules.Status
-	// Counts returns the good and all events of an objective from one instant (inclusive) to another (exclusive).
+	// Counts returns the good and all events of an objective after one instant, up to and with another.
 	Counts(id string, from, to time.Time) (good, total float64, err error)
 }
 
@@ -110,7 +110,7 @@ type Row struct {
 	Sentence string  `json:"sentence"` // "about 41,000 of 3.2 million requests failed".
 
 	Achieved *float64 `json:"achieved"` // Good ÷ total over the week.
-	Good     float64  `json:"good"`
+	Good     float64  `json:"good"` // Events; seconds for an objective that is a plain ratio.
 	Bad      float64  `json:"bad"`
 	Total    float64  `json:"total"`
 	Burn     *float64 `json:"burn"` // Share of failures in the week ÷ share that the target allows.
@@ -122,6 +122,8 @@ type Row struct {
 	QuietHours     int      `json:"quiet_hours"`
 	UnknownMinutes *float64 `json:"unknown_minutes"`
 	Problem        string   `json:"problem,omitempty"` // Why there are no figures, as a sentence.
+
+	unit unit
 }
 
 // Hour is an hour of the week, or less at its edges.
@@ -186,9 +188,9 @@ type span struct{ from, to time.Time }
 func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 	o := s.Objective
 	row := Row{
-		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Team: o.Team,
+		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Team: oneLine(o.Team),
 		Target: o.Target, Period: Period(o.Period), State: string(s.State), Outcome: NoData,
-		BudgetLeft: finite(s.BudgetRemaining),
+		BudgetLeft: finite(s.BudgetRemaining), unit: unitOf(o),
 	}
 	good, total, err := src.Counts(o.ID, week.from, week.to)
 	if err != nil {
@@ -198,7 +200,7 @@ func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 	}
 	bad := max(0, total-good)
 	row.Good, row.Bad, row.Total = good, bad, total
-	row.Sentence = failed(bad, total)
+	row.Sentence = row.unit.failed(bad, total)
 	if b, ok := src.(Blindness); ok {
 		if blind, known := b.Unknown(o.ID, week.from, week.to); known {
 			minutes := math.Round(blind.Minutes())
@@ -215,6 +217,9 @@ func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 		row.Outcome = Kept
 	}
 	row.Burn = burn(bad/total, o.Target)
+	if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(week.to) {
+		week.to = s.UpdatedAt.In(week.to.Location()) // Hours to come are not quiet ones.
+	}
 	row.addHours(ctx, src, week)
 	return row
 }
@@ -257,7 +262,7 @@ func (row *Row) addHours(ctx context.Context, src Source, week span) {
 		row.Worst = &Hour{From: at, To: end, Bad: bad, Total: total, Ratio: bad / total}
 	}
 	if w := row.Worst; w != nil {
-		w.Sentence = failed(w.Bad, w.Total) + " (" + Percent(w.Ratio) + ")"
+		w.Sentence = row.unit.failed(w.Bad, w.Total) + " (" + Percent(w.Ratio) + ")"
 		if b := burn(w.Ratio, row.Target); b != nil {
 			w.Sentence += ", " + Allowed(*b)
 		}

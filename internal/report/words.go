@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/watchtower-hub/watchtower/rules"
 )
 
 // Number returns a count as people say it: exact below a thousand, then to two digits ("41,000", "3.2 million").
@@ -49,30 +51,87 @@ func twoDigits(n float64) float64 {
 	return rounded
 }
 
-// failed says how many of all events were bad: "about 41,000 of 3.2 million requests failed".
-func failed(bad, total float64) string {
+// unit is what an objective counts, in words.
+type unit string
+
+const (
+	requests unit = "requests"      // They work or they fail.
+	waits    unit = "slow requests" // They are fast enough or too slow.
+	seconds  unit = "seconds"       // All that is known of a plain ratio is for how long it was how bad.
+)
+
+// unitOf returns what o counts. That an objective is about speed shows in its queries: they count a histogram's buckets.
+func unitOf(o rules.Objective) unit {
+	switch {
+	case o.SLI.Raw():
+		return seconds
+	case strings.Contains(o.SLI.ErrorQuery, "_bucket") || strings.Contains(o.SLI.ErrorQuery, "histogram_fraction"):
+		return waits
+	default:
+		return requests
+	}
+}
+
+// Verb says what bad events of o do: "fail", "are too slow".
+func Verb(o rules.Objective) string {
+	switch unitOf(o) {
+	case waits:
+		return "of requests are too slow"
+	case seconds:
+		return "of the time is bad"
+	default:
+		return "of requests fail"
+	}
+}
+
+// Failed says how many of all events of o were bad: "about 41,000 of 3.2 million requests failed".
+func Failed(o rules.Objective, bad, total float64) string { return unitOf(o).failed(bad, total) }
+
+func (u unit) failed(bad, total float64) string {
 	if total <= 0 {
 		return "nothing was counted"
 	}
-	noun := "requests"
+	if u == seconds {
+		if bad <= 0 {
+			return "none of " + spell(total) + " was bad"
+		}
+		return spell(bad) + " of " + spell(total) + " were bad"
+	}
+	noun, verb := "requests", "failed"
 	if math.Round(total) == 1 {
 		noun = "request"
 	}
 	all, allExact := number(total)
-	if bad <= 0 {
-		if !allExact {
-			all = "about " + all
-		}
-		return "none of " + all + " " + noun + " failed"
-	}
 	some, someExact := number(bad)
+	if u == waits {
+		verb = "were too slow"
+		if some == "1" {
+			verb = "was too slow"
+		}
+	}
 	switch {
+	case bad <= 0:
+		some = "none"
 	case !someExact:
-		some = "about " + some
-	case !allExact:
+		some, allExact = "about "+some, true // One "about" is enough.
+	}
+	if !allExact {
 		all = "about " + all
 	}
-	return some + " of " + all + " " + noun + " failed"
+	return some + " of " + all + " " + noun + " " + verb
+}
+
+// spell says a number of seconds in the unit that suits it.
+func spell(secs float64) string {
+	for _, u := range []struct {
+		size float64
+		name string
+	}{{3600, "hours"}, {60, "minutes"}} {
+		if secs >= 3*u.size {
+			return "about " + Number(math.Round(secs/u.size)) + " " + u.name
+		}
+	}
+	return "about " + Number(secs) + " seconds"
 }
 
 // Percent returns a ratio as a percentage to two digits, never rounded up to 100% nor down to 0%: "3.2%", "0.041%".
@@ -131,10 +190,16 @@ func trim(s string) string {
 
 // Allowed says how a burn compares with what the target allows: "32 times what the target allows", "13% of what …".
 func Allowed(burn float64) string {
-	if burn < 0.995 {
-		return Percent(burn) + " of what the target allows"
+	switch {
+	case burn < 0.01:
+		return "under 1% of what the target allows"
+	case burn < 0.995:
+		return strconv.Itoa(int(math.Round(100*burn))) + "% of what the target allows"
+	case burn < 1.05:
+		return "as much as the target allows"
+	default:
+		return Times(burn) + " times what the target allows"
 	}
-	return Times(burn) + " times what the target allows"
 }
 
 // Times returns a factor to two digits: "32", "1.4", "1,400".

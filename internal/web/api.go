@@ -1,0 +1,172 @@
+package web
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/report"
+	"github.com/watchtower-hub/watchtower/rules"
+)
+
+// api is the path below which our own JSON is served.
+const api = "/api/watchtower/v1/"
+
+// apiError is the body of every answer that is an error.
+type apiError struct {
+	Error  string `json:"error"` // A sentence.
+	Status int    `json:"status"`
+}
+
+// Objective is an objective and its state, as the API serves it. Figures that are not known are null.
+type Objective struct {
+	ID          string            `json:"id"`
+	Service     string            `json:"service"`
+	SLO         string            `json:"slo"`
+	Promise     string            `json:"promise"`
+	Description string            `json:"description,omitempty"`
+	Team        string            `json:"team"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Target      float64           `json:"target"` // Ratios are 0–1 everywhere.
+	Period      string            `json:"period"` // "28d".
+
+	State           string     `json:"state"`     // Of the budget: "healthy", "watch", "at_risk", "exhausted", "unknown".
+	Condition       string     `json:"condition"` // Of alerts and budget together: "broken", "unknown", "spent", "leaking", "risk", "watch", "fine".
+	Situation       string     `json:"situation"` // In a sentence or two.
+	Consequence     string     `json:"consequence,omitempty"`
+	ErrorRatio      *float64   `json:"error_ratio"` // Of the shortest window.
+	BurnRate        *float64   `json:"burn_rate"`
+	BudgetRemaining *float64   `json:"budget_remaining"` // Negative when overspent.
+	ExhaustedIn     *float64   `json:"exhausted_in_seconds"`
+	Good            float64    `json:"good"`  // Over the period.
+	Total           float64    `json:"total"` // Over the period.
+	Coverage        *float64   `json:"coverage"`
+	BlindSince      *time.Time `json:"blind_since"`
+	Source          string     `json:"source"`
+	Reason          string     `json:"reason,omitempty"`
+	UpdatedAt       *time.Time `json:"updated_at"`
+	URL             string     `json:"url"`
+
+	Windows []Window `json:"windows"`
+	Alerts  []Alert  `json:"alerts"`
+}
+
+// Window is a pair of burn-rate windows.
+type Window struct {
+	Severity  string   `json:"severity"`
+	Long      string   `json:"long"`
+	Short     string   `json:"short"`
+	Factor    float64  `json:"factor"`
+	Threshold *float64 `json:"threshold"`
+	LongBurn  *float64 `json:"long_burn"`
+	ShortBurn *float64 `json:"short_burn"`
+	Firing    bool     `json:"firing"`
+}
+
+func (s *site) apiOf(st rules.Status) Objective {
+	o := st.Objective
+	j := Objective{
+		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Description: o.Description, Team: o.Team, Labels: o.Labels,
+		Target: o.Target, Period: report.Period(o.Period),
+		State: string(st.State), Condition: string(conditionOf(st)), Situation: situation(st), Consequence: st.Consequence,
+		Good: zeroIfNaN(st.Good), Total: zeroIfNaN(st.Total), Coverage: finite(st.Coverage), BlindSince: instant(st.BlindSince),
+		Source: string(st.Source), Reason: st.Reason, UpdatedAt: instant(st.UpdatedAt), URL: s.o.ExternalURL + objectivePath(o.ID),
+		Windows: []Window{}, Alerts: []Alert{},
+	}
+	if !st.NoData {
+		j.ErrorRatio, j.BurnRate = finite(st.ErrorRatio), finite(st.Burn)
+	}
+	if st.Total > 0 {
+		j.BudgetRemaining = finite(st.BudgetRemaining)
+	}
+	if st.ExhaustedIn > 0 {
+		j.ExhaustedIn = finite(st.ExhaustedIn.Seconds())
+	}
+	for _, w := range st.Windows {
+		j.Windows = append(j.Windows, Window{
+			Severity: string(w.Severity), Long: window(w.Long), Short: window(w.Short), Factor: zeroIfNaN(w.Factor), Threshold: finite(w.Threshold),
+			LongBurn: finite(w.LongBurn), ShortBurn: finite(w.ShortBurn), Firing: w.Firing,
+		})
+	}
+	for _, a := range st.Alerts {
+		j.Alerts = append(j.Alerts, Alert{Name: a.Name, Severity: string(a.Severity), State: string(a.State), Since: instant(a.Since)})
+	}
+	return j
+}
+
+// finite returns nil for what JSON cannot say.
+func finite(f float64) *float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return nil
+	}
+	return &f
+}
+
+func zeroIfNaN(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
+}
+
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func (s *site) apiObjectives(w http.ResponseWriter, _ *http.Request) error {
+	statuses := s.o.Engine.Statuses()
+	answer := struct {
+		Verdict    verdict     `json:"verdict"`
+		Objectives []Objective `json:"objectives"`
+	}{judge(statuses, s.openIncidents()), []Objective{}}
+	for _, st := range statuses {
+		answer.Objectives = append(answer.Objectives, s.apiOf(st))
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *site) apiObjective(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	st, ok := s.o.Engine.Status(id)
+	if !ok {
+		return fault{http.StatusNotFound, fmt.Sprintf("There is no objective %q.", id), nil}
+	}
+	return writeJSON(w, http.StatusOK, s.apiOf(st))
+}
+
+func (s *site) apiIncidents(w http.ResponseWriter, _ *http.Request) error {
+	answer := struct {
+		Incidents []Incident `json:"incidents"`
+	}{[]Incident{}}
+	answer.Incidents = append(answer.Incidents, s.openIncidents()...)
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// apiWeekly serves the weekly report in the format asked for; JSON unless the format says otherwise.
+func (s *site) apiWeekly(w http.ResponseWriter, r *http.Request) error {
+	format := r.URL.Query().Get("format")
+	switch format {
+	case "", "json", "md", "text":
+	default:
+		return fault{http.StatusBadRequest, fmt.Sprintf("There is no format %q; use json, md or text.", format), nil}
+	}
+	weekly, err := s.buildReport(r.Context(), r.URL.Query().Get("week"))
+	if err != nil {
+		return err
+	}
+	switch format {
+	case "md":
+		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+		return send(w, r, http.StatusOK, []byte(weekly.Markdown()))
+	case "text":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		return send(w, r, http.StatusOK, []byte(weekly.Plain()))
+	default:
+		return writeJSON(w, http.StatusOK, weekly)
+	}
+}

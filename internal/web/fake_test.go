@@ -1,0 +1,210 @@
+package web
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/rules"
+)
+
+// noon is when all tests take place: a Thursday.
+func noon() time.Time { return time.Date(2026, 11, 19, 14, 3, 20, 0, time.UTC) }
+
+// fakeEngine answers from memory. Counts are made up from the hour: mostly good, worse where an objective is broken.
+type fakeEngine struct {
+	statuses []rules.Status
+	counts   func(id string, from, to time.Time) (good, total float64, err error)
+}
+
+func (e fakeEngine) Statuses() []rules.Status { return e.statuses }
+
+func (e fakeEngine) Status(id string) (rules.Status, bool) {
+	for _, s := range e.statuses {
+		if s.Objective.ID == id {
+			return s, true
+		}
+	}
+	return rules.Status{}, false
+}
+
+func (e fakeEngine) Counts(id string, from, to time.Time) (good, total float64, err error) {
+	if e.counts != nil {
+		return e.counts(id, from, to)
+	}
+	st, ok := e.Status(id)
+	if !ok {
+		return 0, 0, errors.New("no such objective")
+	}
+	if st.NoData {
+		return 0, 0, nil
+	}
+	if until := noon(); to.After(until) {
+		to = until
+	}
+	hours := to.Sub(from).Hours()
+	total = 12000 * hours * (1 + 0.4*float64(from.Hour()%7)/7)
+	bad := total * 0.2 * st.Objective.ErrorBudget() * (1 + float64(from.Hour()%5))
+	if conditionOf(st) == broken && !from.Before(noon().Add(-70*time.Minute)) {
+		bad = total * 0.032
+	}
+	return max(0, total-float64(int(bad))), max(0, total), nil
+}
+
+func (e fakeEngine) Explain(id string) (rules.Explanation, bool) {
+	st, ok := e.Status(id)
+	if !ok {
+		return rules.Explanation{}, false
+	}
+	return rules.Explanation{
+		Status:      st,
+		Expressions: []string{`sum(rate(http_requests_total{job="share",code=~"5.."}[5m]))`, `sum(rate(http_requests_total{job="share"}[5m]))`},
+		Terms: []rules.Term{
+			{Selector: `http_requests_total{job="share",code=~"5.."}`, Bad: 1, Series: 2},
+			{Selector: `http_requests_total{job="share"}`, Total: 1, Series: 14},
+		},
+		Series: []rules.SeriesStatus{
+			{Labels: `http_requests_total{code="200",instance="10.0.3.7:8080",job="share"}`, LastSeen: noon().Add(-2 * time.Second), Last: 1843221, Interval: 5 * time.Second, Counted: 92113},
+			{Labels: `http_requests_total{code="503",instance="10.0.3.7:8080",job="share"}`, LastSeen: noon().Add(-3 * time.Second), Last: 4120, Interval: 5 * time.Second, Counted: 4011, Resets: 1},
+		},
+		SeriesCount: 16,
+		Dropped:     []string{"3d and 6h: a burn of 0.2 would fire inside the objective"},
+	}, true
+}
+
+// promise returns a healthy objective; change it as the test needs.
+func promise(service, slo, text string, change func(*rules.Status)) rules.Status {
+	s := rules.Status{
+		Objective: rules.Objective{
+			ID: service + "-" + slo, Service: service, SLO: slo, Promise: text, Team: "growth", Target: 0.999, Period: 28 * 24 * time.Hour,
+			Labels: map[string]string{"tier": "1"}, File: "slos/" + service + ".yaml", Line: 12,
+		},
+		State: rules.StateHealthy, ErrorRatio: 0.0003, Burn: 0.3, PeriodErrorRatio: 0.0003, BudgetRemaining: 0.71,
+		Good: 3.2e6 - 960, Total: 3.2e6, Coverage: 1, UpdatedAt: noon().Add(-time.Second), Source: rules.SourceObserved,
+	}
+	for _, w := range []struct {
+		severity    rules.Severity
+		long, short time.Duration
+		factor      float64
+	}{{rules.Page, time.Hour, 5 * time.Minute, 14.4}, {rules.Page, 6 * time.Hour, 30 * time.Minute, 6}, {rules.Ticket, 24 * time.Hour, 2 * time.Hour, 3}, {rules.Ticket, 72 * time.Hour, 6 * time.Hour, 1}} {
+		s.Windows = append(s.Windows, rules.Window{
+			Severity: w.severity, Long: w.long, Short: w.short, Factor: w.factor, Threshold: w.factor, LongBurn: 0.31, ShortBurn: 0.28, Coverage: 1,
+		})
+	}
+	s.Alerts = []rules.AlertStatus{{Name: "BudgetBurn", Severity: rules.Page, State: rules.AlertInactive}, {Name: "BudgetBurn", Severity: rules.Ticket, State: rules.AlertInactive}}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+// broke makes an objective page.
+func broke(s *rules.Status) {
+	s.State, s.ErrorRatio, s.Burn, s.BudgetRemaining, s.ExhaustedIn = rules.StateAtRisk, 0.032, 32, 0.41, 3*time.Hour+20*time.Minute
+	s.Consequence = "Freeze features until it holds again"
+	s.Windows[0].LongBurn, s.Windows[0].ShortBurn, s.Windows[0].Firing, s.Windows[0].Threshold = 19.2, 32, true, 6.1
+	s.Windows[1].LongBurn, s.Windows[1].ShortBurn, s.Windows[1].Coverage = 5.1, 27, 0.97
+	s.Alerts[0].State, s.Alerts[0].Since = rules.AlertFiring, noon().Add(-4*time.Minute)
+}
+
+// aBadDay is a backend with one of everything.
+func aBadDay() []rules.Status {
+	return []rules.Status{
+		promise("auth", "login", "People can log in", nil),
+		promise("auth", "token", "Sessions stay valid", func(s *rules.Status) { s.Objective.Target, s.BudgetRemaining = 0.9995, 0.998 }),
+		promise("feed", "latency", "The feed opens within half a second", func(s *rules.Status) {
+			s.State, s.Burn, s.ErrorRatio, s.BudgetRemaining = rules.StateWatch, 1.4, 0.0142, 0.54
+			s.Objective.Target, s.Objective.SLI.ErrorQuery = 0.99, `sum(rate(x_count[5m])) - sum(rate(x_bucket{le="0.5"}[5m]))`
+		}),
+		promise("feed", "requests", "The feed loads", func(s *rules.Status) {
+			s.State, s.Burn, s.ErrorRatio, s.BudgetRemaining, s.ExhaustedIn = rules.StateAtRisk, 2.2, 0.0022, 0.18, 52*time.Hour
+			s.Alerts[1].State = rules.AlertFiring
+		}),
+		promise("media", "upload", "Uploads finish", func(s *rules.Status) {
+			s.State, s.BudgetRemaining, s.Burn, s.ErrorRatio = rules.StateExhausted, -0.12, 0.6, 0.0006
+			s.Objective.Team = "media"
+		}),
+		promise("media", "transcode", "Videos are ready within a minute", func(s *rules.Status) {
+			s.State, s.NoData, s.Total, s.Good, s.Reason = rules.StateUnknown, true, 0, 0, "No series matches its queries."
+			s.Objective.Team = "media"
+		}),
+		promise("share", "requests", "Sharing a post works", broke),
+	}
+}
+
+func someIncidents() []Incident {
+	since := noon().Add(-4 * time.Minute)
+	return []Incident{
+		{
+			ID: "ticket1", Title: "The feed loads", Detail: "0.22% of requests fail, 2.2 times what the target allows; 18% of the budget is left.",
+			Severity: "ticket", State: "firing", Service: "feed", Team: "growth", Objective: "feed-requests", Playbook: "api-error-rate", Since: noon().Add(-5 * time.Hour),
+		},
+		{
+			ID: "page1", Title: "Sharing a post works", Detail: "3.2% of requests fail, 32 times what the target allows. 41% of the budget is left; at this rate it is gone in 3 h 20 min.",
+			Severity: "page", State: "firing", Service: "share", Team: "growth", Objective: "share-requests", Playbook: "api-error-rate", Since: since,
+			Alerts: []Alert{{Name: "ShareBroken", Severity: "page", State: "firing", Since: &since, Labels: map[string]string{"service": "share", "slo": "requests", "severity": "page"}}},
+		},
+		{ID: "disk", Title: "Disk of db-2 is nearly full", Severity: "ticket", State: "silenced", Service: "db", Since: noon().Add(-27 * time.Hour)},
+	}
+}
+
+func somePlaybooks() []Playbook {
+	return []Playbook{
+		{
+			ID: "api-error-rate", Title: "An API answers with errors", Owner: "backend", Reviewed: "2026-05-04", Matches: "severity=page", Builtin: true,
+			Summary: "People see failures where the app should answer. Find out what changed, and undo it.",
+			HTML:    template.HTML("<h2>Impact</h2><p>People see <em>failures</em>.</p><h2>Check</h2><ol><li>What was deployed in the last hour?</li><li><pre><code>kubectl rollout history deployment/share</code></pre></li></ol><h2>Mitigate</h2><ul><li>Roll the feature back.</li><li>Send traffic elsewhere with <code>weight: 0</code>.</li></ul>"),
+		},
+		{ID: "queue-backlog", Title: "A queue grows", Owner: "media", Summary: "Work arrives faster than it is done."},
+	}
+}
+
+func someStatus() []Section {
+	return []Section{
+		{Title: "Taken in", Note: "Samples and spans since the start, 3 days ago.", Facts: []Fact{
+			{Name: "OTLP", Value: "4.1 million samples, 812,000 spans", Level: Good},
+			{Name: "Remote write", Value: "nothing yet"},
+			{Name: "Refused", Value: "1,204 records", Note: "OTLP logs are not taken; send them elsewhere.", Level: Warn},
+		}},
+		{Title: "Sent", Facts: []Fact{
+			{Name: "Messages", Value: "42 sent, 0 failed", Level: Good},
+			{Name: "Waiting", Value: "2, the oldest for 3 s"},
+		}},
+		{Title: "Scraped", Table: &Table{Title: "Scrape targets", Columns: []string{"Target", "Job", "Last scrape", "Took", "Error"}, Rows: []TableRow{
+			{Cells: []string{"http://10.0.3.7:8080/metrics", "share", "2 s ago", "12 ms", ""}, Level: Good},
+			{Cells: []string{"http://10.0.3.9:8080/metrics", "media", "4 s ago", "–", "connection refused"}, Level: Bad},
+		}}},
+		{Title: "Objectives", Facts: []Fact{{Name: "Evaluated", Value: "1 s ago, took 0.4 ms"}}},
+	}
+}
+
+// newSite builds a site of fakes; change alters its options.
+func newSite(t *testing.T, change func(*Options)) http.Handler {
+	t.Helper()
+	o := Options{
+		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Status: someStatus,
+		Match:    func(map[string]string) (string, bool) { return "api-error-rate", true },
+		Handlers: map[string]http.Handler{"/inbox": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("inbox")) })},
+		Now:      noon, Version: "0.1.0", ExternalURL: "http://localhost:9911",
+	}
+	if change != nil {
+		change(&o)
+	}
+	h, err := New(o)
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	return h
+}
+
+// get asks h for a path as a browser would.
+func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
