@@ -78,6 +78,9 @@ func (b *Inbox) apiMethods() map[string]method {
 // serveAPI answers as Slack does: 200 with ok true or false, 429 when calls come too fast, 5xx when it is broken.
 func (b *Inbox) serveAPI(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("method")
+	if r.Body == nil { // A handler that is called without a server may see none.
+		r.Body = http.NoBody
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	args, token, err := readArgs(r)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -467,6 +468,24 @@ func TestRequests(t *testing.T) {
 		status, got := d.call(t, c.verb, c.method, c.kind, c.body)
 		if status != c.status || got != c.want {
 			t.Errorf("%s: %d %q, want %d %q", c.name, status, got, c.status, c.want)
+		}
+	}
+}
+
+// The handler may be called without a server, with a client's request.
+func TestInProcess(t *testing.T) {
+	d := open(t)
+	for _, kind := range []string{"application/json", "application/x-www-form-urlencoded"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://inbox/inbox/api/auth.test", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer x")
+		req.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		d.Handler().ServeHTTP(w, req)
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"url":"http://inbox/inbox/"`) {
+			t.Errorf("%s: %d %s", kind, w.Code, w.Body)
 		}
 	}
 }
