@@ -61,8 +61,10 @@ func TestSpansBecomeREDMetrics(t *testing.T) {
 	sendSpans(t, c, request("b", 200, 70*time.Millisecond))
 	sendSpans(t, c, request("b", 503, 3*time.Second))
 
-	common := []string{"job=backend/share", "service_name=share", "span_name=POST /v1/share", "span_kind=SPAN_KIND_SERVER",
-		"http_request_method=POST", "http_route=/v1/share"}
+	common := []string{
+		"job=backend/share", "service_name=share", "span_name=POST /v1/share", "span_kind=SPAN_KIND_SERVER",
+		"http_request_method=POST", "http_route=/v1/share",
+	}
 	last := func(name string, pairs ...string) string {
 		series := stored(t, db, selector(name, append(pairs, common...)...)...)
 		for _, samples := range series {

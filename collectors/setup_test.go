@@ -159,14 +159,21 @@ func read(it chunkenc.Iterator, kind chunkenc.ValueType) sample {
 func selector(name string, pairs ...string) []*labels.Matcher {
 	matchers := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, "__name__", name)}
 	for _, pair := range pairs {
-		key, value, _ := strings.Cut(pair, "=")
-		matchers = append(matchers, labels.MustNewMatcher(labels.MatchEqual, key, value))
+		key, wanted, _ := strings.Cut(pair, "=")
+		matchers = append(matchers, labels.MustNewMatcher(labels.MatchEqual, key, wanted))
 	}
 	return matchers
 }
 
-// post sends an OTLP request over HTTP and returns the answer with its body read.
-func post(tb testing.TB, url string, body []byte) (*http.Response, string) {
+// reply is the head of an answer over HTTP.
+type reply struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+}
+
+// post sends an OTLP request over HTTP and returns the answer and its text.
+func post(tb testing.TB, url string, body []byte) (reply, string) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(string(body)))
 	if err != nil {
@@ -183,7 +190,7 @@ func post(tb testing.TB, url string, body []byte) (*http.Response, string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return resp, string(text)
+	return reply{StatusCode: resp.StatusCode, Status: resp.Status, Header: resp.Header}, string(text)
 }
 
 // encode is an OTLP metrics request on the wire. It leaves md as it is.

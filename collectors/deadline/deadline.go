@@ -2,7 +2,7 @@
 //
 // A gRPC server that stops gracefully waits for connections in their handshake (up to two minutes) and for requests
 // whose body never ends (without limit). As a middleware of the server the extension bounds both: the handshake by a
-// timeout of its own, open requests by cancelling them a grace period after the pipelines began to stop.
+// timeout of its own, open requests by canceling them a grace period after the pipelines began to stop.
 package deadline
 
 import (

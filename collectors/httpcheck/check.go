@@ -55,7 +55,7 @@ func ask(ctx context.Context, client *http.Client, target Target) answer {
 	if err != nil {
 		return answer{fault: fault(err)}
 	}
-	defer resp.Body.Close() //nolint:errcheck // The answer is known by then.
+	defer resp.Body.Close()
 	found := answer{code: resp.StatusCode, certificate: certificate(resp.TLS)}
 	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)); err != nil {
 		found.fault = fault(err)

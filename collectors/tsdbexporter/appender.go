@@ -86,8 +86,7 @@ func reduce(h *histogram.Histogram, fh *histogram.FloatHistogram) error {
 
 // refusal says whether the store will refuse the sample however often it is sent.
 func refusal(err error) bool {
-	var invalidHistogram histogram.Error
-	if errors.As(err, &invalidHistogram) {
+	if _, ok := errors.AsType[histogram.Error](err); ok {
 		return true
 	}
 	for _, final := range []error{
