@@ -1,13 +1,18 @@
 package rules
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/model/histogram"
-	"github.com/prometheus/prometheus/model/labels"
 	promrules "github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
 )
@@ -27,19 +32,19 @@ type EngineOptions struct {
 	Store SampleStore
 	// Query answers PromQL over Store, for objectives that must be polled.
 	Query promrules.QueryFunc
-	// Ledger keeps fine slices for long: a TSDB of its own.
+	// Ledger keeps fine slices for long: a TSDB of its own that takes samples of any
+	// age.
 	Ledger SampleStore
 	// SnapshotPath is a file for the state between two runs; none when "".
 	SnapshotPath string
-	// Send hands alerts on, as Prometheus' rule manager does; nil drops them. Its
-	// expr is the URL of the objective's page.
+	// Send hands alerts on, as Prometheus' rule manager does; nil drops them.
 	Send promrules.NotifyFunc
 	// ExternalURL is where people reach this server, without a trailing slash.
 	ExternalURL string
 	// OutOfOrderWindow is how late the store accepts samples; 30 m when 0.
 	OutOfOrderWindow time.Duration
-	// Rewatch is called when the set of wanted series has changed, so that the
-	// store offers every series to Watch again; may be nil.
+	// Rewatch is called by Reload when other series are wanted than before, so that
+	// the store offers every series to Watch again; may be nil.
 	Rewatch    func()
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -49,42 +54,143 @@ type EngineOptions struct {
 
 // Engine keeps every objective current and sends its alerts. It is an observer of
 // the store's committed samples. Safe for concurrent use.
-type Engine struct{}
+type Engine struct {
+	interval   time.Duration
+	store      SampleStore
+	ask1       promrules.QueryFunc
+	ledger     SampleStore
+	snapPath   string
+	send       promrules.NotifyFunc
+	url        string
+	outOfOrder time.Duration
+	rewatch    func()
+	logger     *slog.Logger
+	metrics    *metrics
+	now        func() time.Time
 
-// NewEngine prepares an engine; nothing runs before Run.
-func NewEngine(EngineOptions) (*Engine, error) { return &Engine{}, nil }
+	// clock is the time of the last evaluation, started that of Run, both in Unix
+	// milliseconds.
+	clock, started atomic.Int64
+	ready          chan struct{}
+	wake           chan struct{}
+	rows           rowTable
 
-// Run restores the ledger and evaluates until ctx ends.
-func (*Engine) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-
-// Reload replaces the objectives; counts of unchanged ones stay.
-func (*Engine) Reload([]Objective) error { return nil }
-
-// Ready is closed when state is restored and the first evaluation is done.
-func (*Engine) Ready() <-chan struct{} { return nil }
-
-// Watch is offered every series and returns 0 for those no objective wants.
-func (*Engine) Watch(labels.Labels) uint64 { return 0 }
-
-// Observe takes one committed sample of a watched series.
-func (*Engine) Observe(uint64, int64, int64, float64, *histogram.FloatHistogram) {}
-
-// Statuses returns all objectives as of the last evaluation, ordered by ID.
-func (*Engine) Statuses() []Status { return nil }
-
-// Status returns one objective as of the last evaluation.
-func (*Engine) Status(string) (Status, bool) { return Status{}, false }
-
-// Counts returns good and total events of an objective in (from, to].
-func (*Engine) Counts(string, time.Time, time.Time) (good, total float64, err error) {
-	return 0, 0, nil
+	// mu guards tracks, index and byLabels; it is taken before the mu of a track.
+	mu       sync.RWMutex
+	tracks   map[string]*track
+	index    *index
+	byLabels map[uint64][]uint64
+	// order holds all tracks by ID, for reading without mu.
+	order atomic.Pointer[[]*track]
 }
 
-// Explain says how an objective is counted.
-func (*Engine) Explain(string) (Explanation, bool) { return Explanation{}, false }
+// NewEngine prepares an engine; nothing runs before Run.
+func NewEngine(o EngineOptions) (*Engine, error) {
+	if o.Store == nil || o.Ledger == nil || o.Query == nil {
+		return nil, errors.New("rules engine: Store, Query and Ledger are required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Send == nil {
+		o.Send = func(context.Context, string, ...*promrules.Alert) {}
+	}
+	if o.Rewatch == nil {
+		o.Rewatch = func() {}
+	}
+	e := &Engine{
+		interval: cmp.Or(o.Interval, time.Second), store: o.Store, ask1: o.Query, ledger: o.Ledger,
+		snapPath: o.SnapshotPath, send: o.Send, url: strings.TrimSuffix(o.ExternalURL, "/"),
+		outOfOrder: cmp.Or(o.OutOfOrderWindow, 30*time.Minute), rewatch: o.Rewatch,
+		logger: o.Logger.With("component", "rules"), metrics: newMetrics(o.Registerer), now: o.Now,
+		ready: make(chan struct{}), wake: make(chan struct{}, 1),
+		tracks: map[string]*track{}, byLabels: map[uint64][]uint64{},
+	}
+	e.clock.Store(e.now().UnixMilli())
+	e.order.Store(&[]*track{})
+	if _, err := e.replace(o.Objectives); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
 
-// RuleGroups shows the objectives' alerts as one group of Prometheus rules.
-func (*Engine) RuleGroups() []*promrules.Group { return nil }
+// Ready is closed when state is restored and the first evaluation is done.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
-// AlertingRules shows the objectives' alerts as Prometheus alerting rules.
-func (*Engine) AlertingRules() []*promrules.AlertingRule { return nil }
+// Reload replaces the objectives. The counts of an objective stay unless it counts
+// other events than before; new ones are restored while the others go on. On error
+// nothing has changed.
+func (e *Engine) Reload(objectives []Objective) error {
+	changed, err := e.replace(objectives)
+	if err != nil {
+		return err
+	}
+	if changed {
+		e.rewatch()
+		select {
+		case e.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// replace sets the objectives and tells whether new tracks have come.
+func (e *Engine) replace(objectives []Objective) (bool, error) {
+	var faults []error
+	fresh := map[string]*track{}
+	for _, o := range objectives {
+		if fresh[o.ID] != nil {
+			faults = append(faults, fmt.Errorf("objective %q is given twice", o.ID))
+			continue
+		}
+		tr, err := newTrack(o)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("objective %q: %w", o.ID, err))
+			continue
+		}
+		fresh[o.ID] = tr
+	}
+	if len(faults) > 0 {
+		return false, errors.Join(faults...)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	changed := false
+	for id, tr := range fresh {
+		old := e.tracks[id]
+		if old != nil && old.generation == tr.generation {
+			old.retarget(tr.obj)
+			fresh[id] = old
+			continue
+		}
+		changed = true
+		if old != nil {
+			old.mu.Lock()
+			tr.alerts = old.alerts
+			old.mu.Unlock()
+		}
+	}
+	e.tracks, e.index = fresh, newIndex(fresh)
+	order := make([]*track, 0, len(fresh))
+	for _, tr := range fresh {
+		order = append(order, tr)
+	}
+	slices.SortFunc(order, func(a, b *track) int { return strings.Compare(a.id, b.id) })
+	e.order.Store(&order)
+	e.rematch()
+	e.metrics.objectives.Set(float64(len(order)))
+	return changed, nil
+}
+
+// all returns the tracks by ID.
+func (e *Engine) all() []*track { return *e.order.Load() }
+
+func (e *Engine) track(id string) *track {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.tracks[id]
+}

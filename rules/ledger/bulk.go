@@ -10,6 +10,7 @@ type Bulk struct {
 	from, grain int64
 	seen        []uint64
 	first, last int64
+	latest      int64
 	// after holds what lies beyond the head.
 	after []event
 }
@@ -47,6 +48,7 @@ func (b *Bulk) Add(t int64, bad, total float64) {
 		l.Add(t, bad, total)
 		return
 	}
+	b.latest = max(b.latest, t)
 	b.total.Bad += bad
 	b.total.Total += total
 	for i := range l.levels {
@@ -78,6 +80,16 @@ func (b *Bulk) Arrive(t, reach int64) {
 	}
 }
 
+// Seen returns how much of (from, to] was seen, in milliseconds.
+func (b *Bulk) Seen(from, to int64) int64 {
+	first, last := max(0, from-b.from)/b.grain, (to-b.from)/b.grain
+	var n int64
+	for i := first; i < last && int(i/64) < len(b.seen); i++ {
+		n += int64(b.seen[i/64] >> (i % 64) & 1)
+	}
+	return n * b.grain
+}
+
 // Flush makes the bulk part of the ledger.
 func (b *Bulk) Flush() {
 	l := b.l
@@ -99,7 +111,7 @@ func (b *Bulk) Flush() {
 	l.base.Total += b.total.Total
 	l.all.Bad += b.total.Bad
 	l.all.Total += b.total.Total
-	l.newest = max(l.newest, l.sealed)
+	l.newest, l.latest = max(l.newest, l.sealed), max(l.latest, b.latest)
 	for _, e := range b.after {
 		l.Add(e.t, e.bad, e.total)
 	}

@@ -14,7 +14,7 @@ var ErrCorrupt = errors.New("ledger bytes are corrupt")
 // [Decode] reads.
 func (l *Ledger) Append(dst []byte) []byte {
 	le := binary.LittleEndian
-	words := []int64{l.sealed, l.newest, l.first, l.last, l.frontier, int64(len(l.levels))}
+	words := []int64{l.sealed, l.newest, l.latest, l.first, l.last, l.frontier, int64(len(l.levels))}
 	for _, w := range words {
 		dst = le.AppendUint64(dst, uint64(w))
 	}
@@ -47,7 +47,7 @@ func appendCell(dst []byte, c Cell) []byte {
 func Decode(src []byte, period time.Duration) (*Ledger, []byte, error) {
 	r := reader{src: src}
 	l := New(period)
-	l.sealed, l.newest = r.word(), r.word()
+	l.sealed, l.newest, l.latest = r.word(), r.word(), r.word()
 	l.first, l.last, l.frontier = r.word(), r.word(), r.word()
 	if r.word() != int64(len(l.levels)) {
 		return nil, nil, ErrCorrupt

@@ -45,8 +45,10 @@ type Ledger struct {
 	head   [headSeconds]Cell
 	// sealed is the latest second whose cumulative count is in the levels; the head
 	// holds the seconds after it. base is the count at sealed, all that of everything.
-	sealed  int64
-	newest  int64
+	sealed int64
+	newest int64
+	// latest is the time of the latest event, in milliseconds.
+	latest  int64
 	base    Cell
 	all     Cell
 	version uint32
@@ -106,7 +108,7 @@ func (l *Ledger) Add(t int64, bad, total float64) {
 	if s > l.sealed+headSeconds {
 		l.seal(s - sealLag)
 	}
-	l.newest = max(l.newest, s)
+	l.newest, l.latest = max(l.newest, s), max(l.latest, t)
 	l.all.Bad += bad
 	l.all.Total += total
 	if s > l.sealed {
@@ -156,7 +158,7 @@ func (l *Ledger) Cover(from, to int64) {
 		l.seal(s - sealLag)
 	}
 	l.all.Seen += to - from
-	l.newest = max(l.newest, s)
+	l.newest, l.latest = max(l.newest, s), max(l.latest, to)
 	if edge := l.sealed * 1000; from < edge {
 		l.coverPast(from, min(to, edge))
 		from = edge

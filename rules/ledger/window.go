@@ -21,7 +21,7 @@ func (l *Ledger) UntilEdge(e *Edge, t int64) Cell {
 	if e.from < t && t <= e.to && e.version == l.version {
 		return e.interpolate(t)
 	}
-	if t >= l.newest*1000 {
+	if t >= l.latest {
 		return l.all
 	}
 	if t > l.sealed*1000 {
@@ -120,7 +120,7 @@ func (l *Ledger) Advance(now int64) {
 // Truncate forgets everything counted after t, which must be a multiple of the
 // finest resolution that still remembers it.
 func (l *Ledger) Truncate(t int64) {
-	if t >= l.newest*1000 {
+	if t >= l.latest {
 		return
 	}
 	l.version++
@@ -139,6 +139,6 @@ func (l *Ledger) Truncate(t int64) {
 	}
 	l.head = [headSeconds]Cell{}
 	l.base, l.all = at, at
-	l.newest = max(l.sealed, s)
+	l.newest, l.latest = max(l.sealed, s), t
 	l.last, l.frontier = min(l.last, t), min(l.frontier, t)
 }

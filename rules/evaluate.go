@@ -1,0 +1,193 @@
+package rules
+
+import (
+	"slices"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
+)
+
+// minCoverage is how much of a window must have been seen before it can prove
+// that nothing burns.
+const minCoverage = 0.9
+
+// judge holds what an objective's evaluation needs and never changes.
+type judge struct {
+	pairs   []Pair
+	dropped []string
+	// spans are the lengths of all windows in milliseconds, ascending, the period
+	// among them; long, short, now, hour and day are places in it.
+	spans                     []int64
+	long, short               []int
+	period, now, hour, slow   int
+	budget, minBad            float64
+	periodMillis, shortMillis int64
+	damp                      [alertKinds]int64
+}
+
+func newJudge(o Objective) judge {
+	j := judge{budget: o.ErrorBudget(), minBad: o.MinBadEvents, periodMillis: o.Period.Milliseconds()}
+	j.pairs, j.dropped = o.Windows()
+	all := PairsFor(o.Period)
+	for _, p := range all {
+		j.spans = append(j.spans, p.Long.Milliseconds(), p.Short.Milliseconds())
+	}
+	j.spans = append(j.spans, j.periodMillis)
+	slices.Sort(j.spans)
+	j.spans = slices.Compact(j.spans)
+	place := func(ms int64) int { return slices.Index(j.spans, ms) }
+	for _, p := range j.pairs {
+		j.long = append(j.long, place(p.Long.Milliseconds()))
+		j.short = append(j.short, place(p.Short.Milliseconds()))
+	}
+	j.period = place(j.periodMillis)
+	j.now = place(all[0].Short.Milliseconds())
+	j.hour = place(all[0].Long.Milliseconds())
+	j.slow = place(all[2].Long.Milliseconds())
+	j.shortMillis = j.spans[0]
+	for kind, s := range [...]Severity{alertPage: Page, alertTicket: Ticket} {
+		for _, p := range j.pairs {
+			if p.Severity == s && (j.damp[kind] == 0 || p.Short.Milliseconds()/5 < j.damp[kind]) {
+				j.damp[kind] = min(p.Short.Milliseconds()/5, 60_000)
+			}
+		}
+	}
+	return j
+}
+
+// reading is what one evaluation found.
+type reading struct {
+	// at is when it was made; anchor where its windows end: at the last arrival,
+	// so that silence does not push bad events out of them. lag is the time between,
+	// beyond what the sampling interval explains.
+	at, anchor, lag int64
+	edges           []ledger.Edge
+	sums            []ledger.Cell
+	coverage        []float64
+	pairs           []pairReading
+	// volume is the number of events expected in a period: those seen in the last
+	// one, scaled up by what was not covered.
+	volume float64
+}
+
+type pairReading struct {
+	threshold, long, short float64
+	verdict                verdict
+}
+
+// verdict is what can be said about a pair or an alert.
+type verdict uint8
+
+const (
+	// unsure: it does not burn in what was seen, but too little was seen.
+	unsure verdict = iota
+	quiet
+	burning
+)
+
+// errorBurn is the burn rate of a window: error ratio over budget. A window
+// without events says nothing and burns at 0.
+func errorBurn(c ledger.Cell, budget float64) float64 {
+	if c.Total <= 0 {
+		return 0
+	}
+	return c.Bad / c.Total / budget
+}
+
+// threshold is the burn rate at which a pair fires: its factor, or less when the
+// long window carries more than its share of the period's traffic, so that the
+// share Budget of the whole period's budget is spent at a lower ratio
+// (volume-aware burn). Only the factor holds until the long window was covered.
+func threshold(p Pair, volume, long float64, covered int64) float64 {
+	if covered < p.Long.Milliseconds() || long <= 0 {
+		return p.Factor
+	}
+	return min(p.Factor, max(1, p.Budget*volume/long))
+}
+
+// evaluate reads all windows as of now.
+func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
+	if r.edges == nil {
+		r.edges = make([]ledger.Edge, len(j.spans))
+		r.sums = make([]ledger.Cell, len(j.spans))
+		r.coverage = make([]float64, len(j.spans))
+		r.pairs = make([]pairReading, len(j.pairs))
+	}
+	l.Advance(now)
+	r.at = now
+	r.anchor = min(now, l.Last())
+	r.lag = max(0, now-r.anchor-every-every/2)
+	until := l.Until(r.anchor)
+	for i, span := range j.spans {
+		from := max(r.anchor-span, l.First()-1)
+		r.sums[i] = until.Sub(l.UntilEdge(&r.edges[i], r.anchor-span))
+		r.coverage[i] = coverage(r.sums[i].Seen, r.anchor-from, r.lag, every)
+	}
+	period := r.sums[j.period]
+	r.volume = period.Total
+	if covered := period.Seen; covered > 0 && covered < j.periodMillis {
+		r.volume = period.Total * float64(j.periodMillis) / float64(covered)
+	}
+	for i, p := range j.pairs {
+		r.pairs[i] = j.pair(p, r, j.long[i], j.short[i])
+	}
+}
+
+// coverage is the seen share of a window of length span that ended lag ago.
+func coverage(seen, span, lag, every int64) float64 {
+	if span <= 0 {
+		return 0
+	}
+	if span <= every {
+		// The first arrivals of all: the interval is not over yet.
+		seen = span
+	}
+	return min(1, float64(seen)/float64(span+lag))
+}
+
+func (j *judge) pair(p Pair, r *reading, long, short int) pairReading {
+	l, s := r.sums[long], r.sums[short]
+	out := pairReading{
+		threshold: threshold(p, r.volume, l.Total, r.sums[j.period].Seen),
+		long:      errorBurn(l, j.budget),
+		short:     errorBurn(s, j.budget),
+	}
+	seenLong, seenShort := r.coverage[long] >= minCoverage, r.coverage[short] >= minCoverage
+	switch {
+	case l.Total > 0 && s.Total > 0 && out.long >= out.threshold && out.short >= out.threshold && l.Bad >= j.minBad && l.Bad > 0:
+		out.verdict = burning
+	case seenShort && s.Total > 0 && out.short < out.threshold:
+		out.verdict = quiet
+	case seenLong && (out.long < out.threshold || l.Bad < j.minBad):
+		out.verdict = quiet
+	}
+	return out
+}
+
+// severity combines the pairs of one severity: it burns if one does, and is quiet
+// only if all are.
+func (j *judge) severity(r *reading, s Severity) verdict {
+	out := quiet
+	for i, p := range j.pairs {
+		if p.Severity == s {
+			out = worse(out, r.pairs[i].verdict)
+		}
+	}
+	return out
+}
+
+func worse(a, b verdict) verdict {
+	if a == burning || b == burning {
+		return burning
+	}
+	return min(a, b)
+}
+
+// consumed is the share of the period's error budget that is spent. It is measured
+// against the volume expected of the whole period: otherwise one failure among the
+// first events would look like ruin.
+func (j *judge) consumed(r *reading) float64 {
+	if r.volume <= 0 {
+		return 0
+	}
+	return r.sums[j.period].Bad / (j.budget * r.volume)
+}

@@ -1,0 +1,182 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
+)
+
+// maxDepth bounds how deep aliases and merges are followed.
+const maxDepth = 20
+
+// faults gathers what is wrong in a file, each with its line.
+type faults struct {
+	file string
+	list []error
+}
+
+// at adds a fault at a node: a sentence that says what to change.
+func (f *faults) at(n *yaml.Node, format string, args ...any) {
+	line := 1
+	if n != nil && n.Line > 0 {
+		line = n.Line
+	}
+	f.list = append(f.list, fmt.Errorf("%s:%d: %s", f.file, line, fmt.Sprintf(format, args...)))
+}
+
+func (f *faults) err() error { return errors.Join(f.list...) }
+
+// fields maps the keys a mapping may have to what reads their values.
+type fields map[string]func(*yaml.Node)
+
+// object reads a mapping by its known keys; what names it in sentences. Keys of
+// Kubernetes objects are camelCase and found as snake_case.
+func (f *faults) object(n *yaml.Node, what string, known fields) {
+	f.objectAt(n, what, known, map[string]int{}, 0)
+}
+
+func (f *faults) objectAt(n *yaml.Node, what string, known fields, seen map[string]int, depth int) {
+	n = target(n)
+	if n == nil || depth > maxDepth {
+		f.at(n, "%s is nested too deeply: write it out", what)
+		return
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		f.at(n, "%s must be a mapping of keys to values", what)
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Tag == "!!merge" {
+			f.objectAt(v, what, known, seen, depth+1)
+			continue
+		}
+		name := snake(k.Value)
+		read, ok := known[name]
+		if !ok {
+			f.at(k, "%s has no field %q: known are %s", what, k.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			continue
+		}
+		if line, dup := seen[name]; dup {
+			if depth == 0 {
+				f.at(k, "%q is given twice, first on line %d: remove one", k.Value, line)
+			}
+			continue
+		}
+		seen[name] = k.Line
+		read(v)
+	}
+}
+
+// target follows aliases.
+func target(n *yaml.Node) *yaml.Node {
+	for range maxDepth {
+		if n == nil || n.Kind != yaml.AliasNode {
+			return n
+		}
+		n = n.Alias
+	}
+	return nil
+}
+
+// snake turns errorQuery into error_query.
+func snake(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if r >= 'A' && r <= 'Z' {
+			if i > 0 {
+				b.WriteByte('_')
+			}
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func (f *faults) text(n *yaml.Node, key string) string {
+	n = target(n)
+	if n == nil || n.Kind != yaml.ScalarNode {
+		f.at(n, "%s must be a text", key)
+		return ""
+	}
+	if n.Tag == "!!null" {
+		return ""
+	}
+	return strings.TrimSpace(n.Value)
+}
+
+func (f *faults) number(n *yaml.Node, key string) (float64, bool) {
+	v, err := strconv.ParseFloat(f.text(n, key), 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		f.at(n, "%s must be a number", key)
+		return 0, false
+	}
+	return v, true
+}
+
+func (f *faults) boolean(n *yaml.Node, key string) bool {
+	s := strings.ToLower(f.text(n, key))
+	if s != "true" && s != "false" {
+		f.at(n, "%s must be true or false", key)
+	}
+	return s == "true"
+}
+
+func (f *faults) duration(n *yaml.Node, key string) (time.Duration, bool) {
+	d, err := model.ParseDuration(f.text(n, key))
+	if err != nil {
+		f.at(n, "%s must be a duration such as 28d or 12h", key)
+		return 0, false
+	}
+	return time.Duration(d), true
+}
+
+// texts reads a mapping of texts, such as labels.
+func (f *faults) texts(n *yaml.Node, what string) map[string]string {
+	out := map[string]string{}
+	n = target(n)
+	if n == nil || (n.Kind == yaml.ScalarNode && n.Tag == "!!null") {
+		return out
+	}
+	if n.Kind != yaml.MappingNode {
+		f.at(n, "%s must be a mapping of names to texts", what)
+		return out
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		if !model.LegacyValidation.IsValidLabelName(k.Value) || strings.HasPrefix(k.Value, "__") {
+			f.at(k, "%q cannot be a name in %s: use letters, digits and _, beginning with a letter", k.Value, what)
+			continue
+		}
+		if _, dup := out[k.Value]; dup {
+			f.at(k, "%q is given twice in %s: remove one", k.Value, what)
+			continue
+		}
+		out[k.Value] = f.text(n.Content[i+1], what+"."+k.Value)
+	}
+	return out
+}
+
+// each calls read for each entry of a list.
+func (f *faults) each(n *yaml.Node, what string, read func(*yaml.Node)) {
+	n = target(n)
+	if n == nil || n.Kind != yaml.SequenceNode {
+		f.at(n, "%s must be a list", what)
+		return
+	}
+	for _, c := range n.Content {
+		read(c)
+	}
+}

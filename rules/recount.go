@@ -1,0 +1,128 @@
+package rules
+
+import (
+	"context"
+	"slices"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
+)
+
+// lookback is how far before a moment the sample in force then is looked for.
+const lookback = 60 * 60 * 1000
+
+// repair is what late samples change, worked out from the store and waiting to be
+// applied. It holds for the late samples it was made from and no others.
+type repair struct {
+	upTo    uint32
+	changes []change
+}
+
+type change struct {
+	t     int64
+	delta float64
+	w     weights
+}
+
+// recount works late samples of an objective into its counts. A late sample adds
+// nothing by itself: with 100, a late 120, and 150 the truth is 50. So the series is
+// counted twice from the store, with and without its late samples, and the ledger
+// gets the differences. They are applied a round later, and only if no further late
+// sample came in between, so that none is read from the store before it is heard of.
+func (e *Engine) recount(ctx context.Context, tr *track) {
+	tr.mu.Lock()
+	var waiting []*source
+	if tr.dirty && !tr.restoring {
+		tr.dirty = false
+		for _, list := range tr.sources {
+			for _, s := range list {
+				if len(s.late) == 0 {
+					continue
+				}
+				if s.repair != nil && s.repair.upTo == s.lateSeen {
+					tr.apply(s)
+					e.metrics.recounted.Inc()
+					continue
+				}
+				tr.dirty = true
+				waiting = append(waiting, s)
+			}
+		}
+	}
+	tr.mu.Unlock()
+	for _, s := range waiting {
+		if err := e.prepareRepair(ctx, tr, s); err != nil {
+			if ctx.Err() == nil {
+				e.logger.Warn("late samples are not counted yet", "objective", tr.id, "series", s.lset.String(), "err", err)
+			}
+			return
+		}
+	}
+}
+
+// apply makes a prepared repair part of the counts. The lock is held.
+func (tr *track) apply(s *source) {
+	for _, c := range s.repair.changes {
+		tr.ledger.Add(c.t, c.delta*c.w.bad, c.delta*c.w.total)
+		s.counted += c.delta
+	}
+	s.repair, s.late = nil, nil
+}
+
+// prepareRepair reads the store around the late samples of a series.
+func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error {
+	tr.mu.Lock()
+	late := slices.Clone(s.late)
+	seen, c := s.lateSeen, s.counter
+	tr.mu.Unlock()
+	oldest := late[0].t
+	for _, in := range late {
+		oldest = min(oldest, in.t)
+	}
+	all, err := samplesOf(ctx, e.store, s.lset, oldest-lookback, c.LastTime)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(in sample) bool {
+		return in.histogram != late[0].histogram || !finite(in.v) || in.v < 0
+	})
+	isLate := map[int64]bool{}
+	for _, in := range late {
+		isLate[in.t] = true
+	}
+	before := slices.DeleteFunc(slices.Clone(all), func(in sample) bool { return isLate[in.t] })
+	wholeFrom := int64(0)
+	if c.Whole {
+		wholeFrom = c.FirstTime
+	}
+	diff := map[int64]float64{}
+	increments(all, wholeFrom, func(t int64, delta float64) { diff[t] += delta })
+	increments(before, wholeFrom, func(t int64, delta float64) { diff[t] -= delta })
+	r := &repair{upTo: seen}
+	for t, delta := range diff {
+		if delta != 0 {
+			r.changes = append(r.changes, change{t, delta, s.weights(late[0])})
+		}
+	}
+	slices.SortFunc(r.changes, func(a, b change) int { return int(a.t - b.t) })
+	tr.mu.Lock()
+	s.repair = r
+	tr.mu.Unlock()
+	return nil
+}
+
+// increments counts a sequence of samples as a counter would. Its first sample is a
+// baseline, unless the series is known to have counted in full from wholeFrom on
+// and nothing lies before that.
+func increments(seq []sample, wholeFrom int64, add func(t int64, delta float64)) {
+	for i, in := range seq {
+		switch {
+		case i == 0 && wholeFrom > 0 && in.t <= wholeFrom:
+			add(in.t, in.v)
+		case i == 0:
+		case ledger.IsReset(seq[i-1].v, in.v, seq[i-1].t, seq[i-1].start, in.start):
+			add(in.t, in.v)
+		default:
+			add(in.t, in.v-seq[i-1].v)
+		}
+	}
+}

@@ -1,0 +1,318 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
+)
+
+// restorers is how many objectives are restored at the same time.
+const restorers = 4
+
+// restoreAll brings every objective that is not counting yet up to the present:
+// from its part of the snapshot, else from its slices on disk, else from the raw
+// samples of its whole period; then the gap is replayed from raw samples.
+func (e *Engine) restoreAll(ctx context.Context, snap *snapshot) {
+	var waiting []*track
+	for _, tr := range e.all() {
+		tr.mu.Lock()
+		if tr.restoring {
+			waiting = append(waiting, tr)
+		}
+		tr.mu.Unlock()
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	began := e.now()
+	progress := newProgress(e.logger, e.now, len(waiting))
+	work := make(chan *track)
+	var wg sync.WaitGroup
+	for range min(restorers, len(waiting)) {
+		wg.Go(func() {
+			for tr := range work {
+				if err := e.restore(ctx, tr, snap.track(tr)); err != nil && ctx.Err() == nil {
+					// Counting from now on is better than not at all.
+					e.logger.Error("history of an objective is incomplete", "objective", tr.id, "err", err)
+				}
+				tr.resume(e.clock.Load())
+				progress.done(tr.id)
+			}
+		})
+	}
+	for _, tr := range waiting {
+		work <- tr
+	}
+	close(work)
+	wg.Wait()
+	e.logger.Info("objectives are restored", "objectives", len(waiting), "took", e.now().Sub(began).String())
+}
+
+// origin is what a restore begins from: everything up to cut is in the ledger,
+// or, if exact, everything each counter has seen.
+type origin struct {
+	cut   int64
+	exact bool
+	// fresh tells that there was neither snapshot nor slices.
+	fresh bool
+}
+
+func (e *Engine) restore(ctx context.Context, tr *track, saved *savedTrack) error {
+	now := e.now().UnixMilli()
+	from, err := e.begin(ctx, tr, saved, now)
+	if err != nil {
+		return err
+	}
+	if tr.shape.observed() {
+		return e.replay(ctx, tr, from, now)
+	}
+	return e.pollPast(ctx, tr, from, now)
+}
+
+// begin loads what is known already.
+func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now int64) (origin, error) {
+	width := sliceWidth(tr.obj.Period) * 1000
+	oldest := (now - tr.obj.Period.Milliseconds()) / width * width
+	if saved != nil {
+		tr.adopt(saved)
+		cut := (saved.at - e.outOfOrder.Milliseconds() - 60_000) / 60_000 * 60_000
+		if saved.clean || !tr.shape.observed() {
+			return origin{cut: saved.at, exact: true}, nil
+		}
+		tr.ledger.Truncate(cut)
+		return origin{cut: cut}, nil
+	}
+	b := tr.ledger.Bulk(oldest, now)
+	var first, last int64
+	err := e.eachSlice(ctx, tr.id, oldest, now, func(s slice) {
+		if first == 0 || s.end < first {
+			first = s.end
+		}
+		last = max(last, s.end)
+		b.Add(s.end, s.Bad, s.Total)
+		if s.Seen > 0 {
+			b.Arrive(s.end, s.Seen)
+		}
+	})
+	if err != nil {
+		return origin{}, err
+	}
+	if last == 0 {
+		tr.since = oldest
+		return origin{cut: oldest, fresh: true}, nil
+	}
+	b.Flush()
+	tr.since, tr.persisted = first, last
+	return origin{cut: last}, nil
+}
+
+// replay counts the raw samples after the origin.
+func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) error {
+	lo := from.cut - lookback
+	q, err := e.store.Querier(lo, now+maxAhead)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	defer func() { _ = q.Close() }()
+	r := replayer{
+		tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
+		recent: now - e.outOfOrder.Milliseconds() - maxAhead, visited: map[*source]bool{},
+	}
+	if from.fresh {
+		width := sliceWidth(tr.obj.Period) * 1000
+		r.fine = &fineSlices{from: from.cut, width: width, cells: make([]ledger.Cell, (now-from.cut)/width+1)}
+	}
+	for _, t := range tr.shape.terms {
+		if err = eachSeries(ctx, q, t, r.series); err != nil {
+			break
+		}
+	}
+	var out []slice
+	if r.fine != nil {
+		out = r.fine.written(r.bulk, now-sliceLag(e.outOfOrder, tr.obj.Period))
+	}
+	r.bulk.Flush()
+	if err != nil {
+		return err
+	}
+	if r.counted > 0 && from.fresh {
+		e.logger.Info("objective is backfilled from stored samples", "objective", tr.id, "series", len(r.visited), "samples", r.counted)
+	}
+	if err := e.writeSlices(ctx, tr, out); err != nil {
+		return err
+	}
+	if len(out) > 0 {
+		tr.persisted = out[len(out)-1].end
+	}
+	return nil
+}
+
+// replayer counts stored samples into a bulk.
+type replayer struct {
+	tr      *track
+	from    origin
+	now     int64
+	recent  int64
+	bulk    *ledger.Bulk
+	fine    *fineSlices
+	visited map[*source]bool
+	counted int
+}
+
+func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
+	r.tr.mu.Lock()
+	s := r.tr.source(lset)
+	r.tr.mu.Unlock()
+	if s == nil || r.visited[s] {
+		return nil
+	}
+	r.visited[s] = true
+	c := &s.counter
+	if !r.from.exact && c.LastTime > r.from.cut {
+		// The sample in force at the cut is found again below.
+		c.LastTime, c.Whole = 0, false
+	}
+	eachSample(it, func(in sample) {
+		w := s.weights(in)
+		if w == (weights{}) || in.t > r.now+maxAhead {
+			return
+		}
+		if in.t >= r.recent {
+			s.replayed = append(s.replayed, in.t)
+		}
+		if r.from.exact && in.t <= c.LastTime {
+			return
+		}
+		if !r.from.exact && in.t <= r.from.cut {
+			// Only to know where the series stood.
+			_, _ = c.Take(in.t, in.start, in.v, math.MaxInt64)
+			return
+		}
+		r.take(s, in, w)
+	})
+	return nil
+}
+
+func (r *replayer) take(s *source, in sample, w weights) {
+	c := &s.counter
+	gap := in.t - c.LastTime
+	delta, verdict := c.Take(in.t, in.start, in.v, r.tr.since)
+	reach := int64(0)
+	switch verdict {
+	case ledger.Counted:
+		r.counted++
+		s.counted += delta
+		reach = c.Reach(gap)
+		if gap == in.t {
+			reach = 0 // the first sample of all
+		}
+		r.bulk.Add(in.t, delta*w.bad, delta*w.total)
+		if r.fine != nil {
+			r.fine.add(in.t, delta*w.bad, delta*w.total)
+		}
+	case ledger.Baseline:
+	default:
+		return
+	}
+	if w.total != 0 {
+		r.bulk.Arrive(in.t, reach)
+		r.tr.every = int64(c.Interval)
+	}
+}
+
+// fineSlices gathers the slices of a backfill for the disk.
+type fineSlices struct {
+	from, width int64
+	cells       []ledger.Cell
+}
+
+func (f *fineSlices) add(t int64, bad, total float64) {
+	if i := (t - 1 - f.from) / f.width; i >= 0 && i < int64(len(f.cells)) {
+		f.cells[i].Bad += bad
+		f.cells[i].Total += total
+	}
+}
+
+// written returns the slices that end by until and are not void.
+func (f *fineSlices) written(b *ledger.Bulk, until int64) []slice {
+	var out []slice
+	for i, c := range f.cells {
+		end := f.from + int64(i+1)*f.width
+		if end > until {
+			break
+		}
+		c.Seen = b.Seen(end-f.width, end)
+		if c.Seen > 0 || c.Total != 0 || c.Bad != 0 {
+			out = append(out, slice{end, c})
+		}
+	}
+	return out
+}
+
+// pollPast asks for the time since the origin in even steps.
+func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64) error {
+	start := from.cut
+	if tr.polled.last > 0 {
+		start = tr.polled.last
+	}
+	step := max((now-start)/backfillPolls, pollStep.Milliseconds())
+	window := max(time.Duration(step)*time.Millisecond, time.Minute).Round(time.Second)
+	b := tr.ledger.Bulk(start, now)
+	defer b.Flush()
+	// Asking about a past that is not stored would cost thousands of empty answers.
+	misses := 0
+	var past []slice
+	width := sliceWidth(tr.obj.Period) * 1000
+	for at := now; at-step >= start; at -= step {
+		r, err := e.ask(ctx, tr.shape, tr.obj.SLI, window, at)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			if misses++; misses >= 200 {
+				break
+			}
+			continue
+		}
+		misses = 0
+		c := r.over(step)
+		b.Add(at, c.Bad, c.Total)
+		b.Arrive(at, step)
+		if end := at / width * width; from.fresh && end <= now-sliceLag(e.outOfOrder, tr.obj.Period) {
+			c.Seen = step
+			past = append(past, slice{end, c})
+		}
+	}
+	tr.polled.last = now
+	tr.every = pollStep.Milliseconds()
+	if len(past) == 0 {
+		return nil
+	}
+	slices.Reverse(past)
+	tr.persisted = past[len(past)-1].end
+	return e.writeSlices(ctx, tr, past)
+}
+
+// resume ends the restoring of an objective: what arrived meanwhile is counted.
+func (tr *track) resume(clock int64) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.restoring, tr.resumedAt = false, clock
+	for _, list := range tr.sources {
+		for _, s := range list {
+			for _, in := range s.queue {
+				tr.take(s, in, s.weights(in), clock)
+			}
+			s.queue = nil
+		}
+	}
+	tr.queued = 0
+}

@@ -1,0 +1,84 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+)
+
+// eachSeries calls f for every stored series of a term with samples in
+// [from, to].
+func eachSeries(ctx context.Context, q storage.Querier, t term, f func(labels.Labels, chunkenc.Iterator) error) error {
+	set := q.Select(ctx, false, nil, t.storeMatchers()...)
+	var it chunkenc.Iterator
+	for set.Next() {
+		s := set.At()
+		lset := s.Labels()
+		if !t.selects(lset) {
+			continue
+		}
+		it = s.Iterator(it)
+		if err := f(lset, it); err != nil {
+			return err
+		}
+		if err := it.Err(); err != nil {
+			return fmt.Errorf("read %s: %w", lset, err)
+		}
+	}
+	if err := set.Err(); err != nil {
+		return fmt.Errorf("select %s: %w", t.selector, err)
+	}
+	return nil
+}
+
+// eachSample calls f for every sample of a series, in order of time.
+func eachSample(it chunkenc.Iterator, f func(sample)) {
+	for {
+		var s sample
+		switch it.Next() {
+		case chunkenc.ValNone:
+			return
+		case chunkenc.ValFloat:
+			s.t, s.v = it.At()
+		case chunkenc.ValHistogram:
+			t, h := it.AtHistogram(nil)
+			s.t, s.v, s.histogram = t, float64(h.Count), true
+			if !finite(h.Sum) && h.Count == 0 {
+				s.v = h.Sum
+			}
+		case chunkenc.ValFloatHistogram:
+			t, h := it.AtFloatHistogram(nil)
+			s.t, s.v, s.histogram = t, h.Count, true
+			if !finite(h.Sum) && h.Count == 0 {
+				s.v = h.Sum
+			}
+		}
+		s.start = it.AtST()
+		f(s)
+	}
+}
+
+// samplesOf reads the samples of exactly one series in [from, to].
+func samplesOf(ctx context.Context, store storage.Queryable, lset labels.Labels, from, to int64) ([]sample, error) {
+	q, err := store.Querier(from, to)
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	defer func() { _ = q.Close() }()
+	t := term{}
+	lset.Range(func(l labels.Label) {
+		t.matchers = append(t.matchers, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
+	})
+	t.selector = lset.String()
+	var out []sample
+	err = eachSeries(ctx, q, t, func(found labels.Labels, it chunkenc.Iterator) error {
+		if labels.Equal(found, lset) {
+			eachSample(it, func(s sample) { out = append(out, s) })
+		}
+		return nil
+	})
+	return out, err
+}

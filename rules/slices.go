@@ -1,0 +1,180 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
+)
+
+// Slices on disk are three series for each generation of an objective, with one
+// sample at the end of each slice: events in it, bad events in it, and the
+// milliseconds of it that were seen. A slice of which nothing was seen has none.
+const (
+	sliceTotal = "watchtower_slice_total"
+	sliceBad   = "watchtower_slice_bad"
+	sliceSeen  = "watchtower_slice_seen_milliseconds"
+
+	objectiveLabel  = "objective"
+	generationLabel = "generation"
+)
+
+// sliceWidth is the length of slices on disk, in seconds: a minute, or less for
+// periods so short that a minute matters.
+func sliceWidth(period time.Duration) int64 {
+	if period < 24*time.Hour {
+		return 15
+	}
+	return 60
+}
+
+// sliceLag is how old a slice must be to be written: no sample may change it any
+// more. Memory keeps fine slices no longer than the limit.
+func sliceLag(outOfOrder, period time.Duration) int64 {
+	limit := 4 * time.Hour
+	if period < 24*time.Hour {
+		limit = 50 * time.Minute
+	}
+	return min(outOfOrder+time.Minute, limit).Milliseconds()
+}
+
+// slice is one slice on its way to or from the disk.
+type slice struct {
+	end int64
+	ledger.Cell
+}
+
+// persist writes the slices of an objective that can no longer change.
+func (e *Engine) persist(ctx context.Context, tr *track, now int64) error {
+	tr.mu.Lock()
+	if tr.restoring {
+		tr.mu.Unlock()
+		return nil
+	}
+	tr.ledger.Advance(now)
+	width := sliceWidth(tr.obj.Period)
+	to := now - sliceLag(e.outOfOrder, tr.obj.Period)
+	var out []slice
+	tr.ledger.Slices(tr.persisted, to, width, func(end int64, c ledger.Cell) {
+		if c.Seen > 0 || c.Total != 0 || c.Bad != 0 {
+			out = append(out, slice{end, c})
+		}
+	})
+	from := tr.persisted
+	tr.mu.Unlock()
+	if err := e.writeSlices(ctx, tr, out); err != nil {
+		return err
+	}
+	tr.mu.Lock()
+	if tr.persisted == from {
+		tr.persisted = max(from, to/(width*1000)*width*1000)
+	}
+	tr.mu.Unlock()
+	return nil
+}
+
+// writeSlices appends slices to the ledger's TSDB. What is there already stays.
+func (e *Engine) writeSlices(ctx context.Context, tr *track, out []slice) error {
+	const batch = 5000
+	for len(out) > 0 {
+		n := min(batch, len(out))
+		app := e.ledger.Appender(ctx)
+		for _, s := range out[:n] {
+			for _, part := range [3]struct {
+				name string
+				v    float64
+			}{{sliceTotal, s.Total}, {sliceBad, s.Bad}, {sliceSeen, float64(s.Seen)}} {
+				lset := labels.FromStrings(labels.MetricName, part.name, objectiveLabel, tr.id, generationLabel, tr.generation)
+				if _, err := app.Append(0, lset, s.end, part.v); err != nil && !tooOld(err) {
+					_ = app.Rollback()
+					return fmt.Errorf("append a slice of %s: %w", tr.id, err)
+				}
+			}
+		}
+		if err := app.Commit(); err != nil {
+			return fmt.Errorf("write slices of %s: %w", tr.id, err)
+		}
+		e.metrics.slices.Add(float64(n))
+		out = out[n:]
+	}
+	return nil
+}
+
+// tooOld tells that a store has the sample already or no longer takes its time.
+func tooOld(err error) bool {
+	return errors.Is(err, storage.ErrOutOfOrderSample) || errors.Is(err, storage.ErrDuplicateSampleForTimestamp) ||
+		errors.Is(err, storage.ErrOutOfBounds) || errors.Is(err, storage.ErrTooOldSample)
+}
+
+// eachSlice calls f for the parts of an objective's slices that end in (from, to],
+// of every generation: an edited objective keeps its past.
+func (e *Engine) eachSlice(ctx context.Context, id string, from, to int64, f func(slice)) error {
+	if to <= from {
+		return nil
+	}
+	q, err := e.ledger.Querier(from+1, to)
+	if err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	defer func() { _ = q.Close() }()
+	all := term{selector: id, matchers: []*labels.Matcher{
+		labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, sliceTotal+"|"+sliceBad+"|"+sliceSeen),
+		labels.MustNewMatcher(labels.MatchEqual, objectiveLabel, id),
+	}}
+	return eachSeries(ctx, q, all, func(lset labels.Labels, it chunkenc.Iterator) error {
+		name := lset.Get(labels.MetricName)
+		eachSample(it, func(in sample) {
+			s := slice{end: in.t}
+			switch name {
+			case sliceTotal:
+				s.Total = in.v
+			case sliceBad:
+				s.Bad = in.v
+			case sliceSeen:
+				s.Seen = int64(in.v)
+			}
+			f(s)
+		})
+		return nil
+	})
+}
+
+// Counts returns good and total events of an objective at times in (from, to]:
+// from the slices on disk, and from memory for what is not written yet. An edge
+// inside a slice is interpolated.
+func (e *Engine) Counts(id string, from, to time.Time) (good, total float64, err error) {
+	tr := e.track(id)
+	if tr == nil {
+		return 0, 0, fmt.Errorf("there is no objective %q", id)
+	}
+	start, end := from.UnixMilli(), to.UnixMilli()
+	tr.mu.Lock()
+	if tr.restoring {
+		tr.mu.Unlock()
+		return 0, 0, fmt.Errorf("objective %q is being restored: ask again in a moment", id)
+	}
+	persisted := tr.persisted
+	width := sliceWidth(tr.obj.Period) * 1000
+	var c ledger.Cell
+	if edge := max(start, persisted); edge < end {
+		c = tr.ledger.Until(end).Sub(tr.ledger.Until(edge))
+	}
+	tr.mu.Unlock()
+	err = e.eachSlice(context.Background(), id, start, min(end+width, persisted), func(s slice) {
+		part := float64(min(s.end, end)-max(s.end-width, start)) / float64(width)
+		if part > 0 {
+			c.Total += part * s.Total
+			c.Bad += part * s.Bad
+		}
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return c.Total - c.Bad, c.Total, nil
+}

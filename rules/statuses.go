@@ -1,0 +1,190 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Statuses returns all objectives as of the last evaluation, ordered by ID.
+func (e *Engine) Statuses() []Status {
+	tracks := e.all()
+	out := make([]Status, 0, len(tracks))
+	for _, tr := range tracks {
+		out = append(out, tr.status())
+	}
+	return out
+}
+
+// Status returns one objective as of the last evaluation.
+func (e *Engine) Status(id string) (Status, bool) {
+	tr := e.track(id)
+	if tr == nil {
+		return Status{}, false
+	}
+	return tr.status(), true
+}
+
+func (tr *track) status() Status {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.statusLocked()
+}
+
+func (tr *track) statusLocked() Status {
+	j, r := &tr.judge, &tr.reading
+	s := Status{Objective: tr.obj, State: StateUnknown, NoData: true, BudgetRemaining: 1, Source: SourcePolled, Reason: tr.reason()}
+	if tr.shape.observed() {
+		s.Source = SourceObserved
+	}
+	s.Consequence = "Nothing is known yet: no telemetry has arrived."
+	s.Alerts = tr.alertStatuses()
+	if tr.restoring || r.at == 0 {
+		for _, p := range j.pairs {
+			s.Windows = append(s.Windows, Window{Severity: p.Severity, Long: p.Long, Short: p.Short, Factor: p.Factor, Threshold: p.Factor})
+		}
+		return s
+	}
+	now, period := r.sums[j.now], r.sums[j.period]
+	s.UpdatedAt = time.UnixMilli(r.at)
+	s.NoData = now.Total <= 0
+	s.Burn = errorBurn(now, j.budget)
+	s.ErrorRatio = s.Burn * j.budget
+	s.PeriodErrorRatio = errorBurn(period, j.budget) * j.budget
+	s.Good, s.Total = period.Total-period.Bad, period.Total
+	s.BudgetRemaining = 1 - j.consumed(r)
+	s.Coverage = r.coverage[j.period]
+	if r.lag > 0 && tr.ledger.Last() > 0 {
+		s.BlindSince = time.UnixMilli(r.anchor)
+	}
+	for i, p := range j.pairs {
+		pr, long := r.pairs[i], r.sums[j.long[i]]
+		s.Windows = append(s.Windows, Window{
+			Severity: p.Severity, Long: p.Long, Short: p.Short, Factor: p.Factor, Threshold: pr.threshold,
+			LongBurn: pr.long, ShortBurn: pr.short, Bad: long.Bad, Total: long.Total,
+			Coverage: min(r.coverage[j.long[i]], r.coverage[j.short[i]]), Firing: pr.verdict == burning,
+		})
+	}
+	s.ExhaustedIn = j.exhaustedIn(tr.ledger, r, j.hour)
+	s.State, s.Consequence = tr.state(&s)
+	return s
+}
+
+// state judges the budget: the worst that holds.
+func (tr *track) state(s *Status) (State, string) {
+	j, r := &tr.judge, &tr.reading
+	period := r.sums[j.period]
+	switch {
+	case tr.ledger.Last() == 0 || period.Total <= 0:
+		return StateUnknown, "Nothing is known yet: no events have been seen."
+	case tr.missing() != "":
+		return StateUnknown, "Nothing can be said: " + tr.reason() + "."
+	case r.lag > 0 && r.coverage[j.hour] < minCoverage:
+		return StateUnknown, "Nothing is known since " + clockTime(r.anchor) + ": no telemetry arrives."
+	// One hundredth of the period must have been seen before ruin is declared.
+	case s.BudgetRemaining <= 0 && period.Seen*100 >= j.periodMillis:
+		return StateExhausted, "The budget is spent: changes that can wait should wait."
+	case s.ExhaustedIn > 0 && s.ExhaustedIn < s.Objective.Period:
+		return StateAtRisk, "At this rate the budget is gone in " + span(s.ExhaustedIn) + "."
+	case errorBurn(r.sums[j.slow], j.budget) > 1:
+		return StateWatch, fmt.Sprintf("More errors than allowed in the last %s, but the budget lasts.", model.Duration(j.spans[j.slow])*model.Duration(time.Millisecond))
+	default:
+		return StateHealthy, "The budget will last the period."
+	}
+}
+
+func (tr *track) alertStatuses() []AlertStatus {
+	var out []AlertStatus
+	for kind := range tr.alerts {
+		sev, on := tr.obj.kindSeverity(kind)
+		if !on {
+			continue
+		}
+		a := AlertStatus{Name: tr.obj.Alerting.Name, Severity: sev, State: AlertInactive}
+		if kind == alertLost {
+			a.Name = lostName
+		}
+		if st := &tr.alerts[kind]; st.firing {
+			a.State, a.Since = AlertFiring, time.UnixMilli(st.activeAt)
+			if tr.reading.at > 0 {
+				a.Summary = tr.annotations(kind, sev, "")["summary"]
+			}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// reason says how events are counted and what is wrong with it.
+func (tr *track) reason() string {
+	said := []string{tr.shape.reason}
+	switch {
+	case tr.restoring:
+		said = append(said, "its history is being restored")
+	case tr.missing() != "":
+		said = append(said, "no series matches "+tr.missing()+" yet, so bad events cannot be told from good ones")
+	case tr.shape.observed() && tr.count == 0:
+		said = append(said, "no series matches its queries yet")
+	}
+	if tr.crowded {
+		said = append(said, fmt.Sprintf("its queries match more than %d series and the rest is not counted: narrow the selectors", maxSeries))
+	}
+	if tr.polled.err != "" {
+		said = append(said, "the last poll failed: "+tr.polled.err)
+	}
+	if short := tr.judge.shortMillis; tr.every > 0 && short < 4*tr.every {
+		said = append(said, fmt.Sprintf("samples arrive every %s, too rarely for its shortest window of %s: lengthen the period or report more often",
+			span(time.Duration(tr.every)*time.Millisecond), span(time.Duration(short)*time.Millisecond)))
+	}
+	for why, n := range tr.refused {
+		said = append(said, fmt.Sprintf("%d samples were refused (%s)", n, strings.ReplaceAll(why, "_", " ")))
+	}
+	slices.Sort(said[1:])
+	return strings.Join(said, "; ")
+}
+
+// Explain says how an objective is counted and what its numbers rest on.
+func (e *Engine) Explain(id string) (Explanation, bool) {
+	const most = 100
+	tr := e.track(id)
+	if tr == nil {
+		return Explanation{}, false
+	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	x := Explanation{Status: tr.statusLocked(), SeriesCount: tr.count, Dropped: tr.judge.dropped}
+	for _, q := range []string{tr.obj.SLI.ErrorQuery, tr.obj.SLI.TotalQuery, tr.obj.SLI.ErrorRatioQuery} {
+		if q != "" {
+			x.Expressions = append(x.Expressions, fillWindow(q, 5*time.Minute))
+		}
+	}
+	for i, t := range tr.shape.terms {
+		x.Terms = append(x.Terms, Term{Selector: t.selector, Bad: t.bad, Total: t.total, Series: tr.perTerm[i]})
+	}
+	if tr.restoring {
+		return x, true
+	}
+	for _, list := range tr.sources {
+		for _, s := range list {
+			x.Series = append(x.Series, seriesStatus(s))
+		}
+	}
+	slices.SortFunc(x.Series, func(a, b SeriesStatus) int { return strings.Compare(a.Labels, b.Labels) })
+	x.Series = x.Series[:min(most, len(x.Series))]
+	return x, true
+}
+
+func seriesStatus(s *source) SeriesStatus {
+	c := s.counter
+	out := SeriesStatus{
+		Labels: s.lset.String(), Last: c.Last, Counted: s.counted, Resets: int(c.Resets), Late: int(s.lateSeen),
+		Interval: time.Duration(float64(c.Interval) * float64(time.Millisecond)),
+	}
+	if c.LastTime > 0 {
+		out.LastSeen = time.UnixMilli(c.LastTime)
+	}
+	return out
+}

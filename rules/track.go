@@ -1,0 +1,243 @@
+package rules
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"math"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
+)
+
+const (
+	// maxSeries bounds how many series one objective watches; a selector that
+	// matches more is a mistake, which the status names.
+	maxSeries = 100_000
+	// maxAhead is how far in the future a sample may lie; a sample from a clock that
+	// is further ahead counts nothing until its counter reports a sane time.
+	maxAhead = 5 * 60 * 1000
+	// maxQueue bounds the samples kept while an objective is being restored.
+	maxQueue = 1_000_000
+)
+
+// sample is one committed sample of a series.
+type sample struct {
+	t, start int64
+	v        float64
+	// histogram tells that v is the count of a native histogram.
+	histogram bool
+}
+
+// source is one watched series of one objective.
+type source struct {
+	lset labels.Labels
+	// value and count weigh the increments of float samples and of the counts of
+	// native histograms.
+	value, count weights
+	counter      ledger.Counter
+	counted      float64
+	late         []sample
+	lateSeen     uint32
+	// queue holds samples that arrive while the objective is being restored, and
+	// replayed the times of those the restore has counted from the store.
+	queue    []sample
+	replayed []int64
+	repair   *repair
+}
+
+// track is one objective with everything that is counted and decided for it.
+type track struct {
+	// id, shape and generation never change: an objective that counts other events
+	// gets a new track.
+	id         string
+	shape      shape
+	generation string
+
+	mu sync.Mutex
+	// Below is guarded by mu.
+	obj     Objective
+	judge   judge
+	ledger  *ledger.Ledger
+	sources map[uint64][]*source
+	count   int
+	// since is when we began to watch: counters that start later count in full.
+	since     int64
+	restoring bool
+	resumedAt int64
+	queued    int
+	crowded   bool
+	dirty     bool
+	// persisted is the end of the last slice on disk.
+	persisted int64
+	// every is the interval of the series that reported last, in milliseconds.
+	every int64
+	// perTerm counts the series of each term.
+	perTerm  []int
+	polled   pollState
+	reading  reading
+	alerts   [alertKinds]alertState
+	refused  map[string]int
+	observed uint64
+}
+
+func newTrack(o Objective) (*track, error) {
+	s, err := shapeOf(o.SLI)
+	if err != nil {
+		return nil, err
+	}
+	tr := &track{
+		id: o.ID, obj: o, shape: s, generation: generation(o), judge: newJudge(o),
+		ledger: ledger.New(o.Period), sources: map[uint64][]*source{},
+		restoring: true, refused: map[string]int{}, perTerm: make([]int, len(s.terms)),
+	}
+	return tr, nil
+}
+
+// retarget gives the track a new wording, target or alerting; its counts stay.
+func (tr *track) retarget(o Objective) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.obj, tr.judge, tr.reading = o, newJudge(o), reading{}
+}
+
+// generation identifies what is counted: two objectives of the same generation
+// count the same events over the same memory.
+func generation(o Objective) string {
+	h := fnv.New64a()
+	for _, s := range []string{o.SLI.ErrorQuery, o.SLI.TotalQuery, o.SLI.ErrorRatioQuery, o.Period.String()} {
+		_, _ = h.Write([]byte(strings.Join(strings.Fields(s), " ")))
+		_, _ = h.Write([]byte{0})
+	}
+	const digits = "0123456789abcdef"
+	var b [16]byte
+	for i, c := range binary.BigEndian.AppendUint64(nil, h.Sum64()) {
+		b[2*i], b[2*i+1] = digits[c>>4], digits[c&15]
+	}
+	return string(b[:])
+}
+
+// source returns the state of a series, made when it is new; nil when the
+// objective watches too many.
+func (tr *track) source(lset labels.Labels) *source {
+	key := lset.Hash()
+	for _, s := range tr.sources[key] {
+		if labels.Equal(s.lset, lset) {
+			return s
+		}
+	}
+	if tr.count >= maxSeries {
+		tr.crowded = true
+		return nil
+	}
+	s := &source{lset: lset}
+	for i, t := range tr.shape.terms {
+		if !t.selects(lset) {
+			continue
+		}
+		tr.perTerm[i]++
+		w := &s.value
+		if t.field == fieldHistogramCount {
+			w = &s.count
+		}
+		w.bad += t.bad
+		w.total += t.total
+	}
+	tr.sources[key] = append(tr.sources[key], s)
+	tr.count++
+	return s
+}
+
+// missing names a selector that is subtracted and has no series: without it all
+// events would look bad, so nothing can be said.
+func (tr *track) missing() string {
+	for i, t := range tr.shape.terms {
+		if t.bad < 0 && tr.perTerm[i] == 0 {
+			return t.selector
+		}
+	}
+	return ""
+}
+
+// weights returns what one event of a sample adds.
+func (s *source) weights(in sample) weights {
+	if in.histogram {
+		return s.count
+	}
+	return s.value
+}
+
+// observe takes one committed sample.
+func (tr *track) observe(s *source, in sample, clock int64) {
+	w := s.weights(in)
+	if w == (weights{}) {
+		return
+	}
+	tr.mu.Lock()
+	if tr.restoring {
+		tr.enqueue(s, in)
+	} else {
+		tr.take(s, in, w, clock)
+	}
+	tr.mu.Unlock()
+}
+
+func (tr *track) enqueue(s *source, in sample) {
+	if tr.queued >= maxQueue {
+		tr.refused["queue_full"]++
+		return
+	}
+	tr.queued++
+	s.queue = append(s.queue, in)
+}
+
+// take counts one sample of a series. The lock is held.
+func (tr *track) take(s *source, in sample, w weights, clock int64) {
+	if in.t > clock+maxAhead {
+		tr.refused["from_the_future"]++
+		return
+	}
+	tr.observed++
+	gap := in.t - s.counter.LastTime
+	delta, verdict := s.counter.Take(in.t, in.start, in.v, tr.since)
+	switch verdict {
+	case ledger.Counted:
+		s.counted += delta
+		tr.ledger.Add(in.t, delta*w.bad, delta*w.total)
+		if w.total != 0 {
+			tr.ledger.Arrive(in.t, s.counter.Reach(gap))
+			tr.every = int64(s.counter.Interval)
+		}
+	case ledger.Baseline:
+		if w.total != 0 {
+			tr.ledger.Arrive(in.t, 0)
+		}
+	case ledger.Late:
+		tr.takeLate(s, in)
+	case ledger.Refused:
+		tr.refused["negative_or_infinite"]++
+	case ledger.Duplicate, ledger.Ignored:
+	}
+}
+
+// takeLate sets a late sample aside for recounting, unless the restore has counted
+// it from the store already.
+func (tr *track) takeLate(s *source, in sample) {
+	for _, t := range s.replayed {
+		if t == in.t {
+			return
+		}
+	}
+	if len(s.late) < 10_000 {
+		s.late = append(s.late, in)
+		s.lateSeen++
+		tr.dirty = true
+	} else {
+		tr.refused["too_many_late"]++
+	}
+}
+
+// finite tells whether a float is a number to count with.
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
