@@ -1,0 +1,126 @@
+package dashboards
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/watchtower-hub/watchtower/rules"
+)
+
+// The defaults of Input.
+const (
+	// DefaultDatasource is the UID of the Prometheus data source that points at Watchtower.
+	DefaultDatasource = "watchtower"
+	// DefaultSpanCalls and DefaultSpanDuration are what the Collector's span
+	// metrics connector writes, as Prometheus stores it.
+	DefaultSpanCalls    = "traces_span_metrics_calls_total"
+	DefaultSpanDuration = "traces_span_metrics_duration_milliseconds"
+)
+
+// Input is what dashboards are made from.
+type Input struct {
+	// Objectives to draw; each service among them gets a dashboard.
+	Objectives []rules.Objective
+	// Services without objectives that get a dashboard all the same.
+	Services []string
+	// Datasource is the UID of the Prometheus data source; DefaultDatasource when "".
+	Datasource string
+	// ExternalURL is where people reach Watchtower; without it there are no links to it.
+	ExternalURL string
+	// Playbook finds the id of the playbook for an alert with these labels; nil
+	// when there is none to link to.
+	Playbook func(labels map[string]string) (id string, ok bool)
+	// SpanCalls and SpanDuration are the metrics counted from spans: a counter,
+	// and a histogram without its suffix _bucket whose name ends in its unit,
+	// _seconds or _milliseconds. The defaults are DefaultSpanCalls and DefaultSpanDuration.
+	SpanCalls, SpanDuration string
+}
+
+// Dashboard is one generated dashboard.
+type Dashboard struct {
+	// UID is stable: it follows from the service's name.
+	UID, Title string
+	// File is the name of its file.
+	File string
+	// JSON is Grafana's classic format, indented, with a line end.
+	JSON []byte
+}
+
+// Build generates the overview and a dashboard for each service, the overview
+// first, then by service. The same input gives the same bytes; the order of the
+// objectives does not matter.
+func Build(in Input) ([]Dashboard, error) {
+	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)
+	in.SpanCalls = cmp.Or(in.SpanCalls, DefaultSpanCalls)
+	in.SpanDuration = cmp.Or(in.SpanDuration, DefaultSpanDuration)
+	in.ExternalURL = strings.TrimRight(in.ExternalURL, "/")
+	for _, metric := range []string{in.SpanCalls, in.SpanDuration} {
+		if !metricName.MatchString(metric) {
+			return nil, fmt.Errorf("build dashboards: %q is not a metric name", metric)
+		}
+	}
+	objectives := slices.SortedFunc(slices.Values(in.Objectives), func(a, b rules.Objective) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID))
+	})
+	services := map[string][]rules.Objective{}
+	for _, o := range objectives {
+		services[o.Service] = append(services[o.Service], o)
+	}
+	for _, s := range in.Services {
+		services[s] = append(services[s], nil...) // a key, also without objectives
+	}
+	plans := []board{overview(in, objectives)}
+	for _, s := range slices.Sorted(maps.Keys(services)) {
+		plans = append(plans, in.service(s, services[s]))
+	}
+	built := make([]Dashboard, 0, len(plans))
+	uids := map[string]string{}
+	for _, plan := range plans {
+		if other, twice := uids[plan.uid]; twice {
+			return nil, fmt.Errorf("build dashboards: %q and %q would share the UID %s: rename one of the services", other, plan.title, plan.uid)
+		}
+		uids[plan.uid] = plan.title
+		content, err := plan.encode()
+		if err != nil {
+			return nil, fmt.Errorf("build dashboard %q: %w", plan.title, err)
+		}
+		built = append(built, Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content})
+	}
+	return built, nil
+}
+
+// metricName is a classic Prometheus metric name.
+var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+
+// quote writes a PromQL string.
+func quote(s string) string { return strconv.Quote(s) }
+
+// number writes a float the way people do, without the noise of binary fractions.
+func number(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
+
+// objectiveLinks are the ways on from a panel about one objective.
+func (in Input) objectiveLinks(o rules.Objective) []link {
+	if in.ExternalURL == "" {
+		return nil
+	}
+	links := []link{{"Objective " + o.ID, in.ExternalURL + "/objectives/" + o.ID}}
+	if in.Playbook != nil {
+		if id, ok := in.Playbook(o.AlertLabels(rules.Page)); ok {
+			links = append(links, link{"Playbook " + id, in.ExternalURL + "/playbooks/" + id})
+		}
+	}
+	return links
+}
+
+// boardLinks stand at the top of every dashboard.
+func (in Input) boardLinks() []link {
+	if in.ExternalURL == "" {
+		return nil
+	}
+	return []link{{"Watchtower", in.ExternalURL + "/"}, {"Incidents", in.ExternalURL + "/incidents"}, {"Playbooks", in.ExternalURL + "/playbooks"}}
+}
