@@ -28,6 +28,12 @@
 // and Mitigate. A link to another playbook is a link to its file
 // (`[the database](database-saturation.md#mitigate)`); it has to resolve.
 //
+// $service, $slo and other label names with a dollar are filled in from the alert
+// (see Playbook.Fill), so that queries and commands are ready to be pasted; a
+// shell takes the same text when the variable is set. Words in capitals, like
+// FLAGS_URL, are for a person to fill in: copy the embedded file into your own
+// folder and write your places there once.
+//
 // # Which playbook an alert gets
 //
 // match is one set of labels or a list of such sets; a set matches when every

@@ -47,7 +47,8 @@ type Playbook struct {
 	// Builtin says that it belongs to the embedded library.
 	Builtin bool
 
-	bodyLine int // line of Source on which Body begins
+	bodyLine int    // line of Source on which Body begins
+	hash     string // of the text before Fill; "" when it was not filled
 }
 
 // Match is a set of labels, each with the value it must have. A value that
@@ -76,6 +77,9 @@ func (m Match) String() string {
 // Hash is the SHA-256 of what a reader sees (id, title, owner, body), in hex.
 // An incident keeps it, so that it is known later which text was followed.
 func (p Playbook) Hash() string {
+	if p.hash != "" {
+		return p.hash
+	}
 	h := sha256.New()
 	for _, part := range []string{p.ID, p.Title, p.Owner, p.Body} {
 		// A hash never returns an error. The length keeps "ab"+"c" apart from "a"+"bc".
@@ -94,9 +98,10 @@ var (
 // Fill puts the alert's label values in the place of $service, $slo and the
 // like, so that queries and commands are ready to use. A name that is not among
 // the labels stays, and so does one whose value could do harm in a shell or a
-// query: only letters, digits and _ . : / @ - are put in. The Hash of the
-// result differs; an incident keeps that of the playbook itself.
+// query: only letters, digits and _ . : / @ - are put in. The Hash stays that of
+// the playbook as it was written.
 func (p Playbook) Fill(labels map[string]string) Playbook {
+	p.hash = p.Hash()
 	p.Body = placeholder.ReplaceAllStringFunc(p.Body, func(name string) string {
 		if value := labels[name[1:]]; plainValue.MatchString(value) {
 			return value

@@ -123,6 +123,10 @@ func TestHash(t *testing.T) {
 	if p.Hash() != same.Hash() || len(p.Hash()) != 64 {
 		t.Errorf("the hash has to depend on what is read alone: %s and %s", p.Hash(), same.Hash())
 	}
+	p.Body = "restart $service"
+	if filled := p.Fill(map[string]string{"service": "share"}); filled.Body != "restart share" || filled.Hash() != p.Hash() {
+		t.Errorf("filled it is %+v with hash %s, want that of the text as written", filled, filled.Hash())
+	}
 	for _, other := range []Playbook{
 		{ID: "ab", Title: "", Owner: "c", Body: "d"},
 		{ID: "a", Title: "b", Owner: "c", Body: "e"},
