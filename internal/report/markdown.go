@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Markdown renders the report as GitHub-flavoured Markdown, a table for each team. Names that others chose are escaped: they
+// Markdown renders the report as GitHub-flavored Markdown, a table for each team. Names that others chose are escaped: they
 // cannot break a table, form a link or carry HTML.
 func (r Report) Markdown() string {
 	var b strings.Builder

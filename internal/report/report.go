@@ -110,7 +110,7 @@ type Row struct {
 	Sentence string  `json:"sentence"` // "about 41,000 of 3.2 million requests failed".
 
 	Achieved *float64 `json:"achieved"` // Good ÷ total over the week.
-	Good     float64  `json:"good"` // Events; seconds for an objective that is a plain ratio.
+	Good     float64  `json:"good"`     // Events; seconds for an objective that is a plain ratio.
 	Bad      float64  `json:"bad"`
 	Total    float64  `json:"total"`
 	Burn     *float64 `json:"burn"` // Share of failures in the week ÷ share that the target allows.
@@ -138,6 +138,10 @@ type Hour struct {
 
 // When returns the hour in words: "Thursday 19 November, 14:00 to 15:00".
 func (h Hour) When() string {
+	if before, _ := h.From.Zone(); !strings.EqualFold(before, h.To.Format("MST")) {
+		// The clocks change: without the zone it would read "02:00 to 02:00".
+		return h.From.Format("Monday 2 January, 15:04 MST") + " to " + h.To.Format("15:04 MST")
+	}
 	return h.From.Format("Monday 2 January, 15:04") + " to " + h.To.Format("15:04")
 }
 

@@ -118,7 +118,7 @@ func instant(t time.Time) *time.Time {
 	return &t
 }
 
-func (s *site) apiObjectives(w http.ResponseWriter, _ *http.Request) error {
+func (s *site) apiObjectives(w http.ResponseWriter, r *http.Request) error {
 	statuses := s.o.Engine.Statuses()
 	answer := struct {
 		Verdict    verdict     `json:"verdict"`
@@ -127,7 +127,7 @@ func (s *site) apiObjectives(w http.ResponseWriter, _ *http.Request) error {
 	for _, st := range statuses {
 		answer.Objectives = append(answer.Objectives, s.apiOf(st))
 	}
-	return writeJSON(w, http.StatusOK, answer)
+	return writeJSON(w, r, http.StatusOK, answer)
 }
 
 func (s *site) apiObjective(w http.ResponseWriter, r *http.Request) error {
@@ -136,15 +136,20 @@ func (s *site) apiObjective(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return fault{http.StatusNotFound, fmt.Sprintf("There is no objective %q.", id), nil}
 	}
-	return writeJSON(w, http.StatusOK, s.apiOf(st))
+	return writeJSON(w, r, http.StatusOK, s.apiOf(st))
 }
 
-func (s *site) apiIncidents(w http.ResponseWriter, _ *http.Request) error {
+func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) error {
 	answer := struct {
 		Incidents []Incident `json:"incidents"`
 	}{[]Incident{}}
-	answer.Incidents = append(answer.Incidents, s.openIncidents()...)
-	return writeJSON(w, http.StatusOK, answer)
+	for _, i := range s.openIncidents() {
+		if i.Alerts == nil {
+			i.Alerts = []Alert{}
+		}
+		answer.Incidents = append(answer.Incidents, i)
+	}
+	return writeJSON(w, r, http.StatusOK, answer)
 }
 
 // apiWeekly serves the weekly report in the format asked for; JSON unless the format says otherwise.
@@ -167,6 +172,6 @@ func (s *site) apiWeekly(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		return send(w, r, http.StatusOK, []byte(weekly.Plain()))
 	default:
-		return writeJSON(w, http.StatusOK, weekly)
+		return writeJSON(w, r, http.StatusOK, weekly)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // condition is how an objective is doing right now, its alerts and its budget seen together, the most urgent first. The
-// values name the icons and the colours of the stylesheet.
+// values name the icons and the colors of the stylesheet.
 type condition string
 
 // The conditions.

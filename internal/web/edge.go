@@ -57,6 +57,22 @@ func notFound(_ http.ResponseWriter, r *http.Request) error {
 	return fault{http.StatusNotFound, fmt.Sprintf("There is nothing at %s.", r.URL.Path), nil}
 }
 
+// elsewhere answers for every path that pages does not serve, and for every method that it does not take there.
+func elsewhere(pages *http.ServeMux) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return notFound(w, r)
+		}
+		read := r.Clone(r.Context())
+		read.Method = http.MethodGet
+		if _, pattern := pages.Handler(read); pattern == "/" {
+			return notFound(w, r)
+		}
+		w.Header().Set("Allow", "GET, HEAD")
+		return fault{http.StatusMethodNotAllowed, "This can only be read: use GET.", nil}
+	}
+}
+
 // errWritten marks an error that came after the first byte: nothing can be said to the client any more.
 var errWritten = errors.New("write response")
 
@@ -89,7 +105,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, f fault) {
 	}
 	var err error
 	if isAPI(r.URL.Path) {
-		err = writeJSON(w, f.status, apiError{Error: f.sentence, Status: f.status})
+		err = writeJSON(w, r, f.status, apiError{Error: f.sentence, Status: f.status})
 	} else {
 		err = s.render(w, r, f.status, page{Template: "error", Title: http.StatusText(f.status), Body: f.sentence})
 	}
@@ -114,28 +130,41 @@ func (s *site) outermost(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		s.metrics.inFlight.Inc()
 		defer func() {
-			s.metrics.inFlight.Dec()
 			p := recover()
-			if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // The sentinel is panicked with as it is.
-				s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				if rec.status == 0 {
-					s.fail(rec, r, asFault(fmt.Errorf("panic: %v", p)))
-				}
-			}
+			abort := s.recovered(rec, r, p)
+			s.metrics.inFlight.Dec()
 			s.metrics.observe(r, rec.code(), time.Since(started))
-			if p != nil && (p == http.ErrAbortHandler || rec.aborted) { //nolint:errorlint // As above.
-				panic(p)
+			if abort {
+				panic(http.ErrAbortHandler)
 			}
 		}()
 		next.ServeHTTP(rec, r)
 	})
 }
 
+// recovered answers for a handler that panicked with p (nil: it did not). It returns true if all that is left is to cut the
+// connection, since half an answer must not pass for a whole one.
+func (s *site) recovered(rec *recorder, r *http.Request, p any) (abort bool) {
+	if p == nil {
+		return false
+	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		return true
+	}
+	s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	if rec.status != 0 {
+		return true
+	}
+	rec.Header().Del("Content-Encoding")
+	rec.Header().Del("Content-Length")
+	s.fail(rec, r, asFault(fmt.Errorf("panic: %v", p)))
+	return false
+}
+
 // recorder remembers the status of a response. It passes on Flush, which streaming handlers of Prometheus ask for.
 type recorder struct {
 	http.ResponseWriter
-	status  int
-	aborted bool
+	status int
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -211,7 +240,7 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
@@ -220,9 +249,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, err := w.Write(b.Bytes())
-	return written(err)
+	return send(w, r, status, b.Bytes())
 }
 
 type metrics struct {

@@ -25,7 +25,7 @@ type page struct {
 	Template string // Its file in templates/, without extension.
 	Title    string
 	Nav      string    // The path of the current entry of the navigation.
-	Is       condition // Colours the icon of the browser's tab; empty: neutral.
+	Is       condition // Colors the icon of the browser's tab; empty: neutral.
 	Refresh  int       // Seconds between updates; 0: the page does not change.
 	Body     any
 }

@@ -35,7 +35,10 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, configFile strin
 	go func() { served <- toolkit.Serve(l, server, &toolkit.FlagConfig{WebConfigFile: &configFile}, logger) }()
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve web on %s: %w", l.Addr(), errors.Join(err, l.Close()))
+		if closing := l.Close(); !errors.Is(closing, net.ErrClosed) {
+			err = errors.Join(err, closing)
+		}
+		return fmt.Errorf("serve web on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
@@ -46,6 +49,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, configFile strin
 			logger.Warn("close connections", "err", err)
 		}
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		logger.Warn("serve web", "err", err)
+	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,6 +108,7 @@ type site struct {
 func New(o Options) (http.Handler, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Zone = cmp.Or(o.Zone, time.UTC)
+	o.ExternalURL = strings.TrimRight(o.ExternalURL, "/")
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -159,6 +161,7 @@ func originOf(external string) (string, error) {
 // pages returns the routes that are the site's own.
 func (s *site) pages() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/", s.handle(elsewhere(mux)))
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                       s.overview,
 		"GET /objectives/{id}":           s.objective,
@@ -177,7 +180,6 @@ func (s *site) pages() http.Handler {
 		"GET /-/healthy":                 s.healthy,
 		"GET /-/ready":                   s.ready,
 		"/-/reload":                      s.reload,
-		"/":                              notFound,
 	} {
 		mux.Handle(pattern, s.handle(h))
 	}

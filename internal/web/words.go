@@ -28,7 +28,7 @@ func span(d time.Duration) string {
 		return strconv.Itoa(int(d.Round(time.Minute)/time.Minute)) + " min"
 	case d.Round(time.Minute) < day:
 		return two(time.Hour, "h", time.Minute, "min")
-	case d < 2*day:
+	case d.Round(time.Hour) < 2*day:
 		return two(day, "day", time.Hour, "h")
 	case d < 7*day:
 		return two(day, "days", time.Hour, "h")
