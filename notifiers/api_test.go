@@ -178,9 +178,10 @@ func TestUpstreamWebhook(t *testing.T) {
 	if diff := cmp.Diff([]string{"firing" + rest, "resolved" + rest}, received()); diff != "" {
 		t.Errorf("webhook calls (-want +got):\n%s", diff)
 	}
-	if s := i.Status().Receivers[0].Integrations[0]; s.Name != "webhook" || s.Attempts != 2 || s.Failures != 0 {
-		t.Errorf("status: %+v", s)
-	}
+	eventually(t, "both attempts in the status", func() bool {
+		s := i.Status().Receivers[0].Integrations[0]
+		return s.Name == "webhook" && s.Attempts == 2 && s.Failures == 0
+	})
 }
 
 func TestNoSecretInAnyError(t *testing.T) {

@@ -32,7 +32,8 @@ type fakeSlack struct {
 	mu    sync.Mutex
 	told  []notification
 	confs []*amconfig.SlackConfig
-	fail  error // Returned by Notify, retryable, while it is set.
+	fail  error         // Returned by Notify, retryable, while it is set.
+	slow  time.Duration // What Slack takes to answer; canceling does not help.
 }
 
 // notification is one call of Notify.
@@ -66,6 +67,10 @@ func (f *fakeSlack) builder(conf *amconfig.SlackConfig, receiver string, _ *temp
 }
 
 func (r *fakeSlackReceiver) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, error) {
+	r.slack.mu.Lock()
+	slow := r.slack.slow
+	r.slack.mu.Unlock()
+	time.Sleep(slow)
 	r.slack.mu.Lock()
 	defer r.slack.mu.Unlock()
 	if r.slack.fail != nil {

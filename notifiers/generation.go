@@ -88,8 +88,9 @@ type gate struct {
 	next   notify.Stage
 	settle time.Duration
 
-	mu     sync.RWMutex // Held for reading by every flush.
-	closed bool
+	mu       sync.Mutex
+	closed   bool
+	underWay sync.WaitGroup // Grows only while closed is false.
 }
 
 var _ notify.Stage = (*gate)(nil)
@@ -105,17 +106,27 @@ func (g *gate) Exec(ctx context.Context, l *slog.Logger, alerts ...*alert.Alert)
 			return ctx, nil, ctx.Err()
 		}
 	}
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	if g.closed {
+	if !g.enter() {
 		return ctx, nil, errStopped
 	}
+	defer g.underWay.Done()
 	return g.next.Exec(ctx, l, alerts...)
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.underWay.Add(1)
+	return true
 }
 
 // close waits for the flushes under way and refuses later ones.
 func (g *gate) close() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.closed = true
+	g.mu.Unlock()
+	g.underWay.Wait()
 }

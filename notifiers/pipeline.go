@@ -27,6 +27,8 @@ import (
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
 // The intervals of the Alertmanager program.
@@ -40,6 +42,8 @@ const (
 // SlackBuilder returns the notifier of one slack_config of a receiver. conf has neither URL nor token where the file
 // gives none: the Slack that Watchtower is connected to is meant.
 type SlackBuilder func(conf *amconfig.SlackConfig, receiver string, tmpl *template.Template) (notify.Notifier, error)
+
+var _ SlackBuilder = (*slack.Slack)(nil).Notifier
 
 // Options are what New needs. Dir and Slack are required.
 type Options struct {
@@ -84,9 +88,11 @@ type Pipeline struct {
 	closeErr  error
 	live      atomic.Pointer[generation] // Nil before Run and after it.
 
-	mu          sync.Mutex // Held for the whole of a reload.
+	swap  sync.Mutex // Before mu. Held while generations are replaced, which waits for notifications under way.
+	state runState   // Guarded by swap.
+
+	mu          sync.Mutex // Held briefly.
 	plan        *plan
-	state       runState
 	reloadErr   error
 	reloadErrAt time.Time
 }
@@ -211,14 +217,14 @@ func (p *Pipeline) openState() error {
 
 // Run notifies until ctx ends and returns when everything it started has stopped and is on disk. It may be called once.
 func (p *Pipeline) Run(ctx context.Context) error {
-	p.mu.Lock()
+	p.swap.Lock()
 	if p.state != notStarted {
-		p.mu.Unlock()
+		p.swap.Unlock()
 		return errors.New("notifiers: the pipeline has been run already")
 	}
 	p.state = started
-	p.live.Store(p.start(p.plan))
-	p.mu.Unlock()
+	p.live.Store(p.start(p.currentPlan()))
+	p.swap.Unlock()
 
 	stop := make(chan struct{})
 	var maintenance sync.WaitGroup
@@ -239,11 +245,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	close(p.ready)
 	<-ctx.Done()
 
-	p.mu.Lock()
+	p.swap.Lock()
 	p.state = stopped
-	g := p.live.Swap(nil)
-	p.mu.Unlock()
-	g.stop()
+	p.live.Swap(nil).stop()
+	p.swap.Unlock()
 	close(stop)
 	maintenance.Wait()
 	return p.Close()
@@ -274,15 +279,14 @@ func (p *Pipeline) Close() error {
 // Reload replaces the configuration by the one in file, the built-in one if file is empty. After an error, which joins
 // all faults found, the previous configuration is still in force.
 func (p *Pipeline) Reload(file string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.swap.Lock()
+	defer p.swap.Unlock()
 	if p.state == stopped {
 		return errors.New("notifiers: reload after the pipeline has stopped")
 	}
 	pl, err := p.builder.build(file)
 	if err != nil {
-		p.metrics.reloadOK.Set(0)
-		p.reloadErr, p.reloadErrAt = err, time.Now()
+		p.refuse(err)
 		return err
 	}
 	// Nothing below can fail.
@@ -294,9 +298,24 @@ func (p *Pipeline) Reload(file string) error {
 	return nil
 }
 
-// adopt makes pl the plan to run. The caller holds mu, or is New.
+func (p *Pipeline) refuse(err error) {
+	p.metrics.reloadOK.Set(0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reloadErr, p.reloadErrAt = err, time.Now()
+}
+
+func (p *Pipeline) currentPlan() *plan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.plan
+}
+
+// adopt makes pl the plan to run. The caller holds swap, or is New.
 func (p *Pipeline) adopt(pl *plan) {
+	p.mu.Lock()
 	p.plan, p.reloadErr = pl, nil
+	p.mu.Unlock()
 	p.api.Update(pl.conf, p.markMuted)
 	pl.warn(p.logger, retention)
 	n := 0

@@ -406,3 +406,35 @@ func TestInvalidAlertIsRefusedAlone(t *testing.T) {
 		}
 	})
 }
+
+func TestStopWaitsForNotificationsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first := runDefault(t, dir)
+		first.slack.slow = 5 * time.Second
+		page := firing("Burn", objective("posts", "page")...)
+		first.send(page)
+		advance(2 * time.Second) // Slack has the page and has not answered.
+		first.stop()
+		wantHeard(t, first, "slack: Burn")
+
+		second := runDefault(t, dir)
+		second.send(page)
+		advance(time.Minute)
+		wantHeard(t, second)
+	})
+}
+
+func TestStopCancelsRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := runDefault(t, t.TempDir())
+		i.slack.setFail(errors.New("slack is on fire"))
+		i.send(firing("Burn", objective("posts", "page")...))
+		advance(2 * time.Second)
+		asked := time.Now()
+		i.stop()
+		if took := time.Since(asked); took > time.Second {
+			t.Errorf("stop took %v", took)
+		}
+	})
+}

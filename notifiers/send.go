@@ -67,11 +67,8 @@ func (p *Pipeline) convert(a *promrules.Alert, expr string, now time.Time) *aler
 		}
 	}
 	if c.EndsAt.IsZero() {
-		p.mu.Lock()
-		resolveTimeout := time.Duration(p.plan.conf.Global.ResolveTimeout)
-		p.mu.Unlock()
 		c.Timeout = true
-		c.EndsAt = now.Add(resolveTimeout)
+		c.EndsAt = now.Add(time.Duration(p.currentPlan().conf.Global.ResolveTimeout))
 	}
 	return c
 }
