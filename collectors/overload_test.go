@@ -109,6 +109,18 @@ func TestOverloadIsAnsweredWithADelayAndLosesNothing(t *testing.T) {
 	}
 }
 
+func TestShortMemoryIsAnsweredWithADelay(t *testing.T) {
+	cfg := loopback()
+	cfg.Otelcol = section{"processors": section{"memory_limiter": section{"limit_mib": 1, "check_interval": "10ms"}}}
+	c := start(t, Options{Config: cfg, Store: openStore(t)})
+	grpcAddr, _ := c.OTLPAddrs()
+	client := pmetricotlp.NewGRPCClient(dial(t, grpcAddr))
+	eventually(t, "memory is short", func() bool {
+		_, err := client.Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(gaugeMetric("level", time.Now(), 1)))
+		return status.Code(err) == codes.ResourceExhausted && retryDelay(err) >= time.Second && strings.Contains(err.Error(), "memory is short")
+	})
+}
+
 func TestStoreTroubleIsRetryable(t *testing.T) {
 	db := openStore(t)
 	slow := &slowStore{AppendableV2: db, gate: make(chan struct{})}
