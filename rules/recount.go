@@ -7,8 +7,12 @@ import (
 	"github.com/watchtower-hub/watchtower/rules/ledger"
 )
 
-// lookback is how far before a moment the sample in force then is looked for.
-const lookback = 60 * 60 * 1000
+const (
+	// lookback is how far before a moment the sample in force then is looked for,
+	// and farLookback how far if none is found: a series may rest for a while.
+	lookback    = 60 * 60 * 1000
+	farLookback = 48 * lookback
+)
 
 // repair is what late samples change, worked out from the store and waiting to be
 // applied. It holds for the late samples it was made from and no others.
@@ -81,6 +85,11 @@ func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error 
 	all, err := samplesOf(ctx, e.store, s.lset, oldest-lookback, c.LastTime)
 	if err != nil {
 		return err
+	}
+	if len(all) > 0 && all[0].t >= oldest && !(c.Whole && c.FirstTime >= oldest) {
+		if all, err = samplesOf(ctx, e.store, s.lset, oldest-farLookback, c.LastTime); err != nil {
+			return err
+		}
 	}
 	all = slices.DeleteFunc(all, func(in sample) bool {
 		return in.histogram != late[0].histogram || !finite(in.v) || in.v < 0

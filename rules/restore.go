@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/watchtower-hub/watchtower/rules/ledger"
@@ -43,7 +44,7 @@ func (e *Engine) restoreAll(ctx context.Context, snap *snapshot) {
 					// Counting from now on is better than not at all.
 					e.logger.Error("history of an objective is incomplete", "objective", tr.id, "err", err)
 				}
-				tr.resume(e.clock.Load())
+				tr.resume(e.now().UnixMilli())
 				progress.done(tr.id)
 			}
 		})
@@ -123,7 +124,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 	}
 	defer func() { _ = q.Close() }()
 	r := replayer{
-		tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
+		ctx: ctx, store: e.store, tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
 		recent: now - e.outOfOrder.Milliseconds() - maxAhead, visited: map[*source]bool{},
 	}
 	if from.fresh {
@@ -157,6 +158,8 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 
 // replayer counts stored samples into a bulk.
 type replayer struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the call of replay
+	store   storage.Queryable
 	tr      *track
 	from    origin
 	now     int64
@@ -180,6 +183,7 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 		// The sample in force at the cut is found again below.
 		c.LastTime, c.Whole = 0, false
 	}
+	var err error
 	eachSample(it, func(in sample) {
 		w := s.weights(in)
 		if w == (weights{}) || in.t > r.now+maxAhead {
@@ -196,8 +200,25 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 			_, _ = c.Take(in.t, in.start, in.v, math.MaxInt64)
 			return
 		}
+		if c.LastTime == 0 && in.start == 0 && !r.from.fresh && err == nil {
+			err = r.stood(s, w)
+		}
 		r.take(s, in, w)
 	})
+	return err
+}
+
+// stood looks further back for where a rested series stood at the cut.
+func (r *replayer) stood(s *source, w weights) error {
+	past, err := samplesOf(r.ctx, r.store, s.lset, r.from.cut-farLookback, r.from.cut-lookback)
+	if err != nil {
+		return err
+	}
+	for _, in := range past {
+		if s.weights(in) == w {
+			_, _ = s.counter.Take(in.t, in.start, in.v, math.MaxInt64)
+		}
+	}
 	return nil
 }
 

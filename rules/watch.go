@@ -127,6 +127,10 @@ func (e *Engine) observe(id uint64, in sample, h *histogram.FloatHistogram) {
 		in.v, in.histogram = h.Count, true
 	}
 	clock := e.clock.Load()
+	if in.t > clock+maxAhead {
+		// Perhaps it is we who slept.
+		clock = e.now().UnixMilli()
+	}
 	for i := range r.feeds {
 		r.feeds[i].track.observe(r.feeds[i].source, in, clock)
 	}
