@@ -35,7 +35,9 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("%v", err)
 				}
 			},
-			"retry": cmdRetry,
+			"retry":  cmdRetry,
+			"render": cmdRender,
+			"absent": cmdAbsent,
 		},
 	})
 }
@@ -92,6 +94,26 @@ func cmdRetry(ts *testscript.TestScript, neg bool, args []string) {
 		wait(ts, 200*time.Millisecond)
 	}
 	ts.Fatalf("after %s %s does not print %q (negated: %v); it printed: %s", patience, strings.Join(args[1:], " "), args[0], neg, ts.ReadFile("stdout")+ts.ReadFile("stderr"))
+}
+
+// cmdRender replaces $NAME in files by the script's variables.
+func cmdRender(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+	}
+}
+
+// cmdAbsent demands that the page at URL does not match: absent URL REGEXP.
+func cmdAbsent(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: absent URL REGEXP")
+	}
+	body, err := fetch(args[0])
+	ts.Check(err)
+	if regexp.MustCompile(args[1]).MatchString(body) {
+		ts.Fatalf("%s matches %q:\n%s", args[0], args[1], body)
+	}
 }
 
 func fetch(url string) (string, error) {

@@ -57,20 +57,17 @@ type backend struct {
 	serving chan error
 }
 
-// startBackend starts every service on a free loopback port. OTLP goes to
-// otlpGRPC (metrics) and otlpHTTP (traces), both host:port. The caller stops it.
-func startBackend(ctx context.Context, otlpGRPC, otlpHTTP string, fails failing) (*backend, error) {
+// otlp is where telemetry goes, as host:port: metrics by gRPC, traces by HTTP.
+type otlp struct{ grpc, http string }
+
+// startBackend starts every service on its listener. The caller stops it.
+func startBackend(ctx context.Context, listeners map[string]net.Listener, to otlp, fails failing) (*backend, error) {
 	b := &backend{addrs: map[string]string{}, serving: make(chan error, len(services()))}
-	listeners := map[string]net.Listener{}
-	for _, name := range services() {
-		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("listen for %s: %w", name, err), b.stop(ctx))
-		}
-		listeners[name], b.addrs[name] = ln, ln.Addr().String()
+	for name, ln := range listeners {
+		b.addrs[name] = ln.Addr().String()
 	}
 	for _, name := range services() {
-		tel, err := newTelemetry(ctx, name, otlpGRPC, otlpHTTP)
+		tel, err := newTelemetry(ctx, name, to)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("instrument %s: %w", name, err), b.stop(ctx))
 		}

@@ -21,12 +21,12 @@ type telemetry struct {
 	traces  *trace.TracerProvider
 }
 
-func newTelemetry(ctx context.Context, service, otlpGRPC, otlpHTTP string) (*telemetry, error) {
-	me, err := otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithInsecure(), otlpmetricgrpc.WithEndpoint(otlpGRPC))
+func newTelemetry(ctx context.Context, service string, to otlp) (*telemetry, error) {
+	me, err := otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithInsecure(), otlpmetricgrpc.WithEndpoint(to.grpc))
 	if err != nil {
 		return nil, err
 	}
-	te, err := otlptracehttp.New(ctx, otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(otlpHTTP))
+	te, err := otlptracehttp.New(ctx, otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(to.http))
 	if err != nil {
 		return nil, errors.Join(err, me.Shutdown(ctx))
 	}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/watchtower-hub/watchtower/internal/web"
+)
+
+func newSLO() *cobra.Command { return group("slo", "Objectives of a running server", newSLOStatus()) }
+
+func newSLOStatus() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status [ID]",
+		Short: "Say how every objective is doing: state, error ratio, burn, budget left",
+		Example: `  watchtower slo status
+  watchtower slo status share-share-availability --json`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	client := urlFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print the server's JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		path := "/api/watchtower/v1/objectives"
+		if len(args) == 1 {
+			path += "/" + args[0]
+		}
+		var answer json.RawMessage
+		if err := client().getJSON(cmd.Context(), path, &answer); err != nil {
+			return err
+		}
+		if *asJSON {
+			return writeIndented(cmd.OutOrStdout(), answer)
+		}
+		objectives, err := decodeObjectives(answer, len(args) == 1)
+		if err != nil {
+			return err
+		}
+		return writeObjectives(cmd.OutOrStdout(), objectives)
+	}
+	return cmd
+}
+
+// decodeObjectives reads one objective, or the list of them.
+func decodeObjectives(answer []byte, one bool) ([]web.Objective, error) {
+	var list struct {
+		Objectives []web.Objective `json:"objectives"`
+	}
+	if one {
+		list.Objectives = make([]web.Objective, 1)
+		return list.Objectives, json.Unmarshal(answer, &list.Objectives[0])
+	}
+	return list.Objectives, json.Unmarshal(answer, &list)
+}
+
+// writeObjectives prints a table, one objective a line.
+func writeObjectives(out io.Writer, objectives []web.Objective) error {
+	if len(objectives) == 0 {
+		_, err := fmt.Fprintln(out, "The server has no objectives.")
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "OBJECTIVE\tSTATE\tTARGET\tERRORS NOW\tBURN\tBUDGET LEFT\tALERTS")
+	for _, o := range objectives {
+		fmt.Fprintf(w, "%s\t%s\t%s over %s\t%s\t%s\t%s\t%s\n", o.ID, o.State,
+			percent(&o.Target), o.Period, percent(o.ErrorRatio), times(o.BurnRate), percent(o.BudgetRemaining), firing(o.Alerts))
+	}
+	return w.Flush()
+}
+
+// percent writes a ratio; a figure that is not known is a dash.
+func percent(ratio *float64) string {
+	if ratio == nil {
+		return "-"
+	}
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", *ratio*100), "0"), ".") + "%"
+}
+
+func times(burn *float64) string {
+	if burn == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.1fx", *burn)
+}
+
+// firing names the alerts that fire.
+func firing(alerts []web.Alert) string {
+	var names []string
+	for _, a := range alerts {
+		if a.State == "firing" {
+			names = append(names, a.Name+" ("+a.Severity+")")
+		}
+	}
+	slices.Sort(names)
+	if len(names) == 0 {
+		return "-"
+	}
+	return strings.Join(names, ", ")
+}

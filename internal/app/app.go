@@ -1,0 +1,324 @@
+// Package app wires Watchtower's parts together in one straight line: open the
+// stores, build each part on those before it, run them all, stop in reverse.
+//
+//	a, err := app.Open(ctx, app.Options{ConfigFile: "watchtower.yaml"})
+//	…
+//	defer a.Close()
+//	err = a.Run(ctx)
+//
+// It is the only package that knows all others; what one part needs of another is
+// passed in here as a function or as one of Prometheus' or Alertmanager's types.
+package app
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	promcollectors "github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/watchtower-hub/watchtower/collectors"
+	"github.com/watchtower-hub/watchtower/internal/config"
+	"github.com/watchtower-hub/watchtower/internal/inbox"
+	"github.com/watchtower-hub/watchtower/internal/store"
+	"github.com/watchtower-hub/watchtower/internal/web"
+	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
+	"github.com/watchtower-hub/watchtower/playbooks"
+	"github.com/watchtower-hub/watchtower/rules"
+)
+
+// Options say what to open.
+type Options struct {
+	ConfigFile string       // watchtower.yaml; empty: defaults
+	Version    string       // shown on pages and by the API
+	Logger     *slog.Logger // nil: discarded
+}
+
+// App is one Watchtower. Open makes it, Run runs it, Close releases its files.
+type App struct {
+	options  Options
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	started  time.Time
+
+	listener net.Listener
+	external *url.URL
+
+	store  *store.Store
+	ledger *store.Ledger
+	state  *sql.DB
+
+	slack      *slack.Slack
+	inbox      *inbox.Inbox // nil when Slack itself is used
+	pipeline   *notifiers.Pipeline
+	engine     *rules.Engine
+	promRules  *rules.PromRules
+	collectors *collectors.Collectors
+	site       http.Handler
+
+	current atomic.Pointer[config.Files] // the configuration in force
+	ready   chan struct{}
+	closers []func() error // in the order of opening
+
+	reloading  sync.Mutex // one reload at a time; guards lastReload
+	lastReload reloadOutcome
+}
+
+// Open reads the configuration and opens everything it names: files are locked and
+// the web address is bound, but nothing runs. After an error nothing is left open.
+func Open(ctx context.Context, o Options) (a *App, err error) {
+	logger := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	files, playbookFaults, err := config.Read(o.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	a = &App{options: o, logger: logger, registry: prometheus.NewRegistry(), started: time.Now(), ready: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+			a = nil
+		}
+	}()
+	a.useFiles(files, playbookFaults)
+	a.registry.MustRegister(
+		promcollectors.NewGoCollector(),
+		promcollectors.NewProcessCollector(promcollectors.ProcessCollectorOpts{}),
+		buildInfo(o.Version),
+	)
+	for _, open := range []func(context.Context, config.Files) error{
+		a.listen, a.openStores, a.openSlack, a.openPipeline, a.openRules, a.openCollectors, a.openSite,
+	} {
+		if err := open(ctx, files); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// Close releases what Open opened, last first. Run must have returned.
+func (a *App) Close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// onClose adds something to release.
+func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
+
+// listen binds the web address, so that a port in use is known before a file is
+// touched, and settles where people reach the server.
+func (a *App) listen(ctx context.Context, files config.Files) error {
+	addr := files.Config.Web.Listen
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w (is another Watchtower running? set web.listen to another address)", addr, err)
+	}
+	a.listener = ln
+	a.onClose(func() error {
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	external := files.Config.Web.ExternalURL
+	if external == web.DefaultConfig().ExternalURL {
+		// Nobody set it: links must lead to the port that is really bound.
+		external = "http://localhost:" + portOf(ln.Addr())
+	}
+	a.external, err = url.Parse(external)
+	if err != nil {
+		return fmt.Errorf("web.external_url: %w", err)
+	}
+	return nil
+}
+
+// portOf is the port of a bound address.
+func portOf(addr net.Addr) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "0"
+	}
+	return port
+}
+
+func (a *App) openStores(_ context.Context, files config.Files) error {
+	dir := files.Config.DataDir
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("data_dir: %w (name a folder that this user may write to)", err)
+	}
+	var err error
+	a.store, err = store.Open(store.Options{Dir: dir, Config: files.Config.Store, Logger: a.logger, Registerer: a.registry})
+	if err != nil {
+		return err
+	}
+	a.onClose(a.store.Close)
+	ledgerMetrics := prometheus.WrapRegistererWithPrefix("watchtower_ledger_", a.registry)
+	a.ledger, err = store.OpenLedger(filepath.Join(dir, "ledger"), a.logger, ledgerMetrics)
+	if err != nil {
+		return err
+	}
+	a.onClose(a.ledger.Close)
+	a.state, err = store.OpenState(filepath.Join(dir, "state.db"))
+	if err != nil {
+		return err
+	}
+	a.onClose(a.state.Close)
+	return nil
+}
+
+// openSlack connects to Slack where a token or another address is configured, and
+// to the local inbox otherwise.
+func (a *App) openSlack(_ context.Context, files config.Files) error {
+	conf := files.Config.Notifiers.Slack
+	token, err := files.Config.SlackToken()
+	if err != nil {
+		return err
+	}
+	o := slack.Options{
+		APIURL: conf.APIURL, Token: token, DefaultChannel: conf.DefaultChannel, DB: a.state,
+		Playbook: a.playbook, ExternalURL: a.external.String(), Logger: a.logger, Registerer: a.registry,
+	}
+	if token == "" && conf.APIURL == "" {
+		a.inbox, err = inbox.New(inbox.Options{DB: a.state, Logger: a.logger, ExternalURL: a.external.String()})
+		if err != nil {
+			return err
+		}
+		a.onClose(func() error { a.inbox.Close(); return nil })
+		o.Token = inboxToken
+		o.APIURL = "http://" + dialable(a.listener.Addr()) + "/inbox/api/"
+		if files.Config.Web.ConfigFile != "" {
+			// TLS and passwords are for people; the inbox is asked in-process.
+			o.HTTPClient = &http.Client{Transport: inProcess{a.inbox.Handler()}}
+		}
+	}
+	a.slack, err = slack.New(o)
+	return err
+}
+
+func (a *App) openPipeline(_ context.Context, files config.Files) error {
+	var err error
+	a.pipeline, err = notifiers.New(notifiers.Options{
+		Config:         files.Config.Notifiers,
+		Dir:            filepath.Join(files.Config.DataDir, "alertmanager"),
+		ExternalURL:    a.external,
+		ExternalLabels: files.Config.Collectors.ExternalLabels(),
+		Slack:          a.slack.Notifier,
+		Logger:         a.logger,
+		Registerer:     a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose(a.pipeline.Close)
+	return nil
+}
+
+func (a *App) openRules(_ context.Context, files config.Files) error {
+	cfg := files.Config
+	var err error
+	a.engine, err = rules.NewEngine(rules.EngineOptions{
+		Objectives:       files.Objectives,
+		Interval:         time.Duration(cfg.Rules.EvaluationInterval),
+		Store:            a.store,
+		Query:            a.store.QueryFunc(),
+		Ledger:           a.ledger,
+		SnapshotPath:     filepath.Join(cfg.DataDir, "ledger.snapshot"),
+		Send:             a.pipeline.Send,
+		ExternalURL:      a.external.String(),
+		OutOfOrderWindow: time.Duration(cfg.Store.OutOfOrderWindow),
+		Rewatch:          func() { a.store.SetObserver(a.engine) },
+		Logger:           a.logger,
+		Registerer:       a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.store.SetObserver(a.engine)
+	a.promRules, err = rules.NewPromRules(rules.PromRulesOptions{
+		Patterns:       cfg.Rules.Prometheus,
+		Interval:       time.Duration(cfg.Collectors.Global.EvaluationInterval),
+		Appendable:     a.store,
+		Queryable:      a.store,
+		Query:          a.store.QueryFunc(),
+		Send:           a.pipeline.Send,
+		ExternalURL:    a.external,
+		ExternalLabels: cfg.Collectors.ExternalLabels().Map(),
+		Logger:         a.logger,
+		Registerer:     a.registry,
+	})
+	return err
+}
+
+func (a *App) openCollectors(_ context.Context, files config.Files) error {
+	var err error
+	a.collectors, err = collectors.New(collectors.Options{
+		Config: files.Config.Collectors, Store: a.store, Logger: a.logger, Registerer: a.registry, Version: a.options.Version,
+	})
+	return err
+}
+
+// URL is where this server answers, for people on this machine.
+func (a *App) URL() string { return a.external.String() }
+
+// OTLPAddrs are the bound addresses of the OTLP receivers, once Ready.
+func (a *App) OTLPAddrs() (grpc, http string) { return a.collectors.OTLPAddrs() }
+
+// Ready is closed when the server has restored its state and takes telemetry.
+func (a *App) Ready() <-chan struct{} { return a.ready }
+
+// Status is what an objective looks like as of the last evaluation.
+func (a *App) Status(id string) (rules.Status, bool) { return a.engine.Status(id) }
+
+// Statuses are all objectives as of the last evaluation.
+func (a *App) Statuses() []rules.Status { return a.engine.Statuses() }
+
+// Inbox is the local Slack, nil when Slack itself is used.
+func (a *App) Inbox() *inbox.Inbox { return a.inbox }
+
+// Samples is how many samples have been stored since the start.
+func (a *App) Samples() uint64 { return a.store.Stats().Samples }
+
+// Spans is how many spans have been counted since the start.
+func (a *App) Spans() uint64 { return a.collectors.Status().Spans }
+
+// playbook finds the playbook for an alert in the library in force, with the
+// alert's own labels in its commands and queries.
+func (a *App) playbook(labels map[string]string) (playbooks.Playbook, bool) {
+	p, ok := a.current.Load().Playbooks.Match(labels)
+	return p.Fill(labels), ok
+}
+
+// useFiles puts a configuration in force. Faulty playbooks are told and left out:
+// they must not keep the others from being attached to a page.
+func (a *App) useFiles(files config.Files, playbookFaults error) {
+	if playbookFaults != nil {
+		a.logger.Error("some playbooks cannot be used", "err", playbookFaults)
+	}
+	a.current.Store(&files)
+}
+
+// buildInfo is the metric that says which version runs.
+func buildInfo(version string) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "watchtower_build_info", Help: "Always 1; the label says which version runs.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	g.Set(1)
+	return g
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/config"
+)
+
+// reloadOutcome is what the last reload did.
+type reloadOutcome struct {
+	at  time.Time
+	err error
+}
+
+// Reload reads the configuration and all its files again. Everything is read and
+// checked before anything changes; after an error what was running keeps running.
+// Listening addresses, data_dir and the store need a restart, and it says so.
+func (a *App) Reload() error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	err := a.reload()
+	a.lastReload = reloadOutcome{at: time.Now(), err: err}
+	if err != nil {
+		a.logger.Error("configuration not reloaded, the running one stays", "err", err)
+		return err
+	}
+	a.logger.Info("configuration reloaded", "file", a.options.ConfigFile)
+	return nil
+}
+
+func (a *App) reload() error {
+	files, playbookFaults, err := config.Read(a.options.ConfigFile)
+	if err != nil {
+		return err
+	}
+	a.warnOfRestart(a.current.Load().Config, files.Config)
+	// The collectors bind sockets and may fail still; they keep what runs when they do.
+	if err := a.collectors.Reload(files.Config.Collectors); err != nil {
+		return err
+	}
+	// What follows was checked above: it fails only if a file changed in between.
+	a.useFiles(files, playbookFaults)
+	return errors.Join(
+		wrap("notifiers", a.pipeline.Reload(files.Config.Notifiers.Alertmanager)),
+		wrap("prometheus rules", a.promRules.Reload(files.Config.Rules.Prometheus)),
+		wrap("objectives", a.engine.Reload(files.Objectives)),
+	)
+}
+
+// warnOfRestart names the changes that a reload cannot make.
+func (a *App) warnOfRestart(old, next config.Config) {
+	for key, changed := range map[string]bool{
+		"web":                       old.Web != next.Web,
+		"data_dir":                  old.DataDir != next.DataDir,
+		"store":                     old.Store != next.Store,
+		"rules.evaluation_interval": old.Rules.EvaluationInterval != next.Rules.EvaluationInterval,
+		"notifiers.slack":           old.Notifiers.Slack != next.Notifiers.Slack,
+	} {
+		if changed {
+			a.logger.Warn("a changed key takes effect after a restart only", "key", key)
+		}
+	}
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("reload %s: %w", what, err)
+}

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/web"
+)
+
+// settle is how long after the start an alert that still fires has had time to be
+// sent again, by our rules and by any outside Prometheus: only then is a page
+// whose alert does not fire known to be over.
+const settle = 2 * time.Minute
+
+// Run serves until ctx ends and returns when everything has stopped. Parts start
+// in this order and stop in the reverse one: telemetry first, so that the ledger
+// has counted what was acknowledged; the pages last.
+func (a *App) Run(ctx context.Context) error {
+	return runParts(ctx, []part{
+		{"web", a.serveWeb},
+		{"slack", a.slack.Run},
+		{"notifiers", a.pipeline.Run},
+		{"rules", a.engine.Run},
+		{"prometheus rules", a.promRules.Run},
+		{"unfinished pages", a.finishPages},
+		{"collectors", a.collect},
+		{"ready", a.announce},
+	})
+}
+
+func (a *App) serveWeb(ctx context.Context) error {
+	if a.inbox != nil {
+		// Pages that wait for news of the inbox would keep the server from closing.
+		defer context.AfterFunc(ctx, a.inbox.Close)()
+	}
+	return web.Serve(ctx, a.listener, a.site, a.current.Load().Config.Web.ConfigFile, a.logger)
+}
+
+// collect takes telemetry once the ledger has counted what it missed.
+func (a *App) collect(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-a.engine.Ready():
+	}
+	return a.collectors.Run(ctx)
+}
+
+// announce closes the ready channel when everything is up.
+func (a *App) announce(ctx context.Context) error {
+	for _, up := range []<-chan struct{}{a.pipeline.Ready(), a.engine.Ready(), a.collectors.Ready()} {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-up:
+		}
+	}
+	grpc, http := a.collectors.OTLPAddrs()
+	a.logger.Info("ready", "url", a.URL(), "otlp_grpc", grpc, "otlp_http", http, "after", time.Since(a.started).Round(time.Millisecond))
+	close(a.ready)
+	<-ctx.Done()
+	return nil
+}
+
+// finishPages marks the pages of incidents that ended while we were away.
+func (a *App) finishPages(ctx context.Context) error {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-timer.C:
+	}
+	a.slack.Finish(ctx, a.pipeline.Firing)
+	<-ctx.Done()
+	return nil
+}
+
+// isReady tells whether the server takes telemetry.
+func (a *App) isReady() bool {
+	select {
+	case <-a.ready:
+		return true
+	default:
+		return false
+	}
+}

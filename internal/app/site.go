@@ -1,0 +1,165 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	promconfig "github.com/prometheus/prometheus/config"
+	promrules "github.com/prometheus/prometheus/rules"
+
+	"github.com/watchtower-hub/watchtower/internal/config"
+	"github.com/watchtower-hub/watchtower/internal/store"
+	"github.com/watchtower-hub/watchtower/internal/web"
+	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/playbooks"
+)
+
+// openSite builds the pages and mounts every API beside them.
+func (a *App) openSite(_ context.Context, files config.Files) error {
+	zone, err := files.Config.Reports.Weekly.Location()
+	if err != nil {
+		return err
+	}
+	handlers := map[string]http.Handler{
+		"/api/v1/": a.prometheusAPI(),
+		"/api/v2/": a.pipeline.API(),
+		"/metrics": promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
+	}
+	if a.inbox != nil {
+		handlers["/inbox"] = a.inbox.Handler()
+	}
+	a.site, err = web.New(web.Options{
+		Engine:      a.engine,
+		Match:       a.playbookID,
+		Status:      a.statusPage,
+		Incidents:   a.incidents,
+		Playbooks:   a.playbookPages,
+		Handlers:    handlers,
+		Reload:      a.Reload,
+		Ready:       a.isReady,
+		ExternalURL: a.URL(),
+		Zone:        zone,
+		Version:     a.options.Version,
+		Logger:      a.logger,
+		Registerer:  a.registry,
+		Now:         time.Now,
+	})
+	return err
+}
+
+// prometheusAPI is the Prometheus HTTP API over the store, the rules and the scrape targets.
+func (a *App) prometheusAPI() http.Handler {
+	return a.store.API(store.APIOptions{
+		Rules:       allRules{a},
+		Targets:     a.collectors.Targets(),
+		ScrapePools: a.collectors.Targets(),
+		Config:      a.prometheusConfig,
+		ExternalURL: a.external,
+		Version:     a.options.Version,
+		Ready:       a.isReady,
+		Registerer:  a.registry,
+		Gatherer:    a.registry,
+	})
+}
+
+// prometheusConfig is the part of our configuration that Prometheus has too.
+func (a *App) prometheusConfig() promconfig.Config {
+	c := a.current.Load().Config
+	conf := promconfig.DefaultConfig
+	conf.GlobalConfig = c.Collectors.Global
+	conf.ScrapeConfigs = c.Collectors.ScrapeConfigs
+	conf.RuleFiles = c.Rules.Prometheus
+	return conf
+}
+
+// allRules shows the objectives' alerts beside those of the rule files.
+type allRules struct{ app *App }
+
+// RuleGroups implements the Prometheus API's RulesRetriever.
+func (r allRules) RuleGroups() []*promrules.Group {
+	return append(r.app.engine.RuleGroups(), r.app.promRules.RuleGroups()...)
+}
+
+// AlertingRules implements the Prometheus API's RulesRetriever.
+func (r allRules) AlertingRules() []*promrules.AlertingRule {
+	return append(r.app.engine.AlertingRules(), r.app.promRules.AlertingRules()...)
+}
+
+// playbookID names the playbook that an alert with these labels gets.
+func (a *App) playbookID(labels map[string]string) (string, bool) {
+	p, ok := a.playbook(labels)
+	return p.ID, ok
+}
+
+// playbookPages are the playbooks as the pages show them.
+func (a *App) playbookPages() []web.Playbook {
+	all := a.current.Load().Playbooks.All()
+	pages := make([]web.Playbook, len(all))
+	for i, p := range all {
+		pages[i] = playbookPage(p)
+	}
+	return pages
+}
+
+func playbookPage(p playbooks.Playbook) web.Playbook {
+	page := web.Playbook{
+		ID: p.ID, Title: p.Title, Owner: p.Owner, Summary: p.Summary(), HTML: p.HTML(), Builtin: p.Builtin,
+	}
+	if !p.Reviewed.IsZero() {
+		page.Reviewed = p.Reviewed.Format(time.DateOnly)
+	}
+	for i, m := range p.Match {
+		if i > 0 {
+			page.Matches += " or "
+		}
+		page.Matches += m.String()
+	}
+	return page
+}
+
+// incidents are the open alert groups as the pages show them.
+func (a *App) incidents() []web.Incident {
+	open := a.pipeline.Incidents()
+	pages := make([]web.Incident, len(open))
+	for i, in := range open {
+		pages[i] = a.incidentPage(in)
+	}
+	return pages
+}
+
+func (a *App) incidentPage(in notifiers.Incident) web.Incident {
+	page := web.Incident{
+		ID:        in.GroupKey,
+		Title:     cmp.Or(in.Annotations["summary"], in.Labels["alertname"], "Several alerts"),
+		Detail:    in.Annotations["description"],
+		Severity:  in.Labels["severity"],
+		State:     incidentState(in),
+		Service:   in.Labels["service"],
+		Team:      in.Labels["team"],
+		Objective: in.Labels["sloth_id"],
+		Since:     in.StartsAt,
+	}
+	page.Playbook, _ = a.playbookID(in.Labels)
+	for _, alert := range in.Alerts {
+		page.Alerts = append(page.Alerts, web.Alert{
+			Name: alert.Labels["alertname"], Severity: alert.Labels["severity"], State: string(alert.State),
+			Since: &alert.StartsAt, Labels: alert.Labels,
+		})
+	}
+	return page
+}
+
+// incidentState says in the pages' words whether anybody hears of an incident.
+func incidentState(in notifiers.Incident) string {
+	switch {
+	case in.State == notifiers.Active:
+		return "firing"
+	case len(in.SilencedBy) > 0 || len(in.MutedBy) > 0:
+		return "silenced"
+	default:
+		return "inhibited"
+	}
+}

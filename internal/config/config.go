@@ -1,0 +1,122 @@
+// Package config reads watchtower.yaml: it composes the packages' own Config
+// structs, resolves paths, and checks what no package can check alone.
+//
+// Every key is optional. Unknown keys are refused, and every fault of the file is
+// told at once as "file:line: what is wrong and what to do".
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v2"
+
+	"github.com/watchtower-hub/watchtower/collectors"
+	"github.com/watchtower-hub/watchtower/dashboards"
+	"github.com/watchtower-hub/watchtower/internal/report"
+	"github.com/watchtower-hub/watchtower/internal/store"
+	"github.com/watchtower-hub/watchtower/internal/web"
+	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/rules"
+)
+
+// Config is watchtower.yaml. After Load all its paths are usable as they are.
+type Config struct {
+	Web        web.Config        `yaml:"web"`
+	DataDir    string            `yaml:"data_dir"`
+	Store      store.Config      `yaml:"store"`
+	Collectors collectors.Config `yaml:"collectors"`
+	Rules      rules.Config      `yaml:"rules"`
+	Notifiers  notifiers.Config  `yaml:"notifiers"`
+	Playbooks  []string          `yaml:"playbooks"`
+	Dashboards dashboards.Config `yaml:"dashboards"`
+	Reports    report.Config     `yaml:"reports"`
+}
+
+// Default is the configuration of an instance without a file.
+func Default() Config {
+	return Config{
+		Web:        web.DefaultConfig(),
+		DataDir:    "data",
+		Store:      store.DefaultConfig(),
+		Collectors: collectors.DefaultConfig(),
+		Rules:      rules.DefaultConfig(),
+		Notifiers:  notifiers.DefaultConfig(),
+		Playbooks:  []string{"playbooks"},
+		Dashboards: dashboards.DefaultConfig(),
+		Reports:    report.DefaultConfig(),
+	}
+}
+
+// Load reads the file at path; an empty path gives the defaults. The error joins
+// every fault of the file, each with its line.
+func Load(path string) (Config, error) {
+	cfg := Default()
+	if path == "" {
+		return cfg, cfg.validate(locator{})
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w (`watchtower init DIR` writes one to start from)", err)
+	}
+	where := newLocator(path, text)
+	if err := decode(text, &cfg); err != nil {
+		return Config{}, where.yamlFaults(err)
+	}
+	base := filepath.Dir(path)
+	cfg.resolve(base)
+	return cfg, cfg.validate(where)
+}
+
+// decode is strict, and at ease with an empty file.
+func decode(text []byte, cfg *Config) error {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
+	}
+	return yaml.UnmarshalStrict(text, cfg)
+}
+
+// validate joins what the sections find wrong with themselves.
+func (c Config) validate(where locator) error {
+	sections := []struct {
+		name     string
+		validate func() error
+	}{
+		{"web", c.Web.Validate},
+		{"store", c.Store.Validate},
+		{"collectors", c.Collectors.Validate},
+		{"rules", c.Rules.Validate},
+		{"notifiers", c.Notifiers.Validate},
+		{"dashboards", c.Dashboards.Validate},
+		{"reports", c.Reports.Validate},
+	}
+	var faults []error
+	if c.DataDir == "" {
+		faults = append(faults, where.fault("data_dir", errors.New("is empty: name the folder that holds metrics and state")))
+	}
+	for _, s := range sections {
+		for _, err := range leaves(s.validate()) {
+			faults = append(faults, where.fault(s.name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, leaves(e)...)
+	}
+	return all
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// resolve makes every path of the file relative to the file's own folder.
+func (c *Config) resolve(base string) {
+	for _, p := range []*string{
+		&c.DataDir, &c.Web.ConfigFile, &c.Notifiers.Alertmanager,
+		&c.Notifiers.Slack.BotTokenFile, &c.Dashboards.Out,
+	} {
+		*p = resolved(base, *p)
+	}
+	for _, list := range [][]string{c.Rules.Objectives, c.Rules.Prometheus, c.Playbooks} {
+		for i, p := range list {
+			list[i] = resolved(base, p)
+		}
+	}
+	for _, sc := range c.Collectors.ScrapeConfigs {
+		sc.SetDirectory(base)
+	}
+	c.Collectors.Global.SetDirectory(base)
+}
+
+func resolved(base, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}
+
+// PlaybookDirs are the configured folders. The default folder need not exist; one
+// that the file names must.
+func (c Config) PlaybookDirs() []string {
+	var dirs []string
+	for _, dir := range c.Playbooks {
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) && filepath.Base(dir) == "playbooks" {
+			continue
+		}
+		dirs = append(dirs, dir)
+	}
+	return dirs
+}
+
+// SlackToken reads the bot token: from the configured file, else from
+// SLACK_BOT_TOKEN. Empty: none is configured, and the local inbox takes Slack's place.
+func (c Config) SlackToken() (string, error) {
+	file := c.Notifiers.Slack.BotTokenFile
+	if file == "" {
+		return os.Getenv("SLACK_BOT_TOKEN"), nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("notifiers.slack.bot_token_file: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		return "", fmt.Errorf("notifiers.slack.bot_token_file: %s is empty: put the bot token (xoxb-…) into it", file)
+	}
+	return token, nil
+}
