@@ -103,7 +103,7 @@ func (w *workspace) call(ctx context.Context, do func(context.Context, *slackapi
 	rec := &recorder{client: w.client}
 	api := slackapi.New(token, slackapi.OptionAPIURL(w.apiURL), slackapi.OptionHTTPClient(rec))
 	if err := do(ctx, api); err != nil {
-		return judge(err, rec.retryAfter, hider(token))
+		return judge(err, rec.retryAfter, hider(append(w.hidden, token)...))
 	}
 	return nil
 }

@@ -136,8 +136,7 @@ func judgeTransport(err error, hide func(string) string) *fault {
 		return f
 	}
 	// Never the URL: an incoming webhook's is a secret.
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := errors.AsType[*url.Error](err); ok {
 		err = request.Err
 	}
 	f.text = "no good answer from Slack: " + hide(clean(oneLine(err.Error())))

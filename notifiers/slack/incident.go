@@ -27,10 +27,12 @@ type incident struct {
 	GroupLabels map[string]string `json:"group_labels,omitempty"`
 	Alerts      []alert           `json:"alerts"`
 	// Unlisted counts alerts that were dropped from Alerts to keep the memory small.
-	Unlisted    int       `json:"unlisted,omitempty"`
-	Custom      custom    `json:"custom"`
-	Playbook    *playbook `json:"playbook,omitempty"`
-	ExternalURL string    `json:"external_url,omitempty"`
+	Unlisted int       `json:"unlisted,omitempty"`
+	Custom   custom    `json:"custom"`
+	Playbook *playbook `json:"playbook,omitempty"`
+	// NoPlaybook says that one was looked for in vain.
+	NoPlaybook  bool   `json:"no_playbook,omitempty"`
+	ExternalURL string `json:"external_url,omitempty"`
 	// At is the time of the notification.
 	At time.Time `json:"at"`
 	// Unseen says that nobody saw it resolve: it was found resolved later.

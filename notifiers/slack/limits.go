@@ -15,6 +15,9 @@ const (
 	// 12,000 for markdown blocks, and answers msg_blocks_too_long from about
 	// 13,200 characters on.
 	maxMessage = 12_000
+	// blockOverhead is what a block costs of maxMessage besides its text:
+	// slackapi/bolt-js issue 2867 saw 45 blocks refused from 11,341 characters on.
+	blockOverhead = 45
 )
 
 // How much of a page each part may take; together they stay below maxMessage.
@@ -24,7 +27,8 @@ const (
 	maxFact     = 150  // one of the pairs under the header
 	maxBad      = 1500 // how bad it is
 	maxList     = 1500 // the alerts of the group
-	maxAbout    = 600  // what the playbook is about
+	maxLines    = 10
+	maxAbout    = 600 // what the playbook is about
 	maxSteps    = 2000
 	maxStep     = 700
 	maxOwn      = 1000 // fields of the slack_config

@@ -17,7 +17,7 @@ type metrics struct {
 	delivery  prometheus.Histogram
 }
 
-func newMetrics(reg prometheus.Registerer, depth func() float64, oldest func() float64) *metrics {
+func newMetrics(reg prometheus.Registerer, depth, oldest func() float64) *metrics {
 	factory := promauto.With(reg)
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "watchtower_slack_outbox_messages",

@@ -107,6 +107,7 @@ func (n *notifier) request(ctx context.Context, groupKey string, alerts []*amale
 	texts := n.texts(ctx, alerts)
 	in.Custom = texts.custom
 	in.Playbook = n.playbook(&in)
+	in.NoPlaybook = in.Playbook == nil && n.slack.opts.Playbook != nil
 	req := &request{
 		workspace: n.workspace, channel: texts.channel, groupKey: groupKey, incident: in,
 		sendResolved: n.conf.SendResolved(), look: texts.look, reason: notify.ReasonUnknown,
@@ -192,7 +193,7 @@ func (n *notifier) texts(ctx context.Context, alerts []*amalert.Alert) texts {
 	if t.channel == "" {
 		t.channel = n.slack.opts.DefaultChannel
 	}
-	t.custom.fill(c, std, run)
+	t.fill(c, std, run)
 	return t
 }
 
@@ -217,5 +218,11 @@ func (t *custom) fill(c, std *amconfig.SlackConfig, run func(name, text, byDefau
 			t.Links = append(t.Links, anchor{text, u})
 		}
 	}
-	t.Mentions = mentionsIn(append([]string{t.Title, t.Text}, t.Opening...)...)
+	t.Text, t.Footer = wellFormed(t.Text), wellFormed(t.Footer)
+	for _, texts := range [][]string{t.Opening, t.Fields} {
+		for i, s := range texts {
+			texts[i] = wellFormed(s)
+		}
+	}
+	t.Mentions = mentionsIn(append([]string{t.Text}, t.Opening...)...)
 }

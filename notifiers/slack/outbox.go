@@ -190,7 +190,12 @@ func (o *outbox) revise(rec *record, in *incident, ping bool) *waiter {
 	r := rec.pending()
 	if rec.posted() {
 		p.Ping = (ping || r != nil && r.payload.Ping) && p.State == firing
-		p.Reply, p.Broadcast = in.replyTo(rec.told(), p.Ping)
+		if p.Ping {
+			again := in.repeated()
+			p.Reply, p.Broadcast = &again, len(in.Custom.Mentions) == 0
+		} else if change, ok := in.changed(rec.told()); ok {
+			p.Reply = &change
+		}
 	}
 	if r != nil {
 		p.Unsure, p.Bare = r.payload.Unsure, false
@@ -213,18 +218,6 @@ func (o *outbox) revise(rec *record, in *incident, ping bool) *waiter {
 	signal(l.wake)
 	signal(o.wake)
 	return rec.wait(r.seq)
-}
-
-// replyTo says what goes into the thread of a page that is edited.
-func (in *incident) replyTo(told []string, ping bool) (m *message, broadcast bool) {
-	if ping {
-		r := in.repeated()
-		return &r, len(in.Custom.Mentions) == 0
-	}
-	if r, ok := in.changed(told); ok {
-		return &r, false
-	}
-	return nil, false
 }
 
 func (rec *record) wait(seq int64) *waiter {

@@ -27,18 +27,21 @@ func newComposer(text string) *composer {
 	return &composer{text: text, left: maxMessage - size(text)}
 }
 
+// room is how many characters the next block may have.
+func (c *composer) room() int { return max(0, c.left-blockOverhead) }
+
 // fits takes n characters and one block from the budget.
 func (c *composer) fits(n int) bool {
-	if n > c.left || len(c.blocks) >= maxBlocks {
+	if n > c.room() || len(c.blocks) >= maxBlocks {
 		return false
 	}
-	c.left -= n
+	c.left -= n + blockOverhead
 	return true
 }
 
 // header adds plain text, which Slack shows as it is.
 func (c *composer) header(s string) {
-	s, _ = cut(oneLine(s), maxHeader)
+	s = cut(oneLine(s), maxHeader)
 	if s != "" && c.fits(rawSize(s)) {
 		c.blocks = append(c.blocks, slackapi.NewHeaderBlock(plain(s)))
 	}
@@ -47,7 +50,7 @@ func (c *composer) header(s string) {
 // section adds mrkdwn and returns what did not fit into limit.
 func (c *composer) section(s string, limit int) (rest string) {
 	s = strings.Trim(s, "\n")
-	first, rest := splitMrkdwn(s, min(limit, maxSection, max(0, c.left)))
+	first, rest := splitMrkdwn(s, min(limit, maxSection, c.room()))
 	if strings.TrimSpace(first) == "" {
 		return s
 	}
@@ -64,7 +67,7 @@ func (c *composer) fields(pairs []string, limit int) {
 	total := 0
 	for _, s := range pairs {
 		s = cutMrkdwn(strings.TrimSpace(s), min(limit, maxField))
-		if s == "" || len(texts) == maxFields || total+size(s) > c.left {
+		if s == "" || len(texts) == maxFields || total+size(s) > c.room() {
 			continue
 		}
 		total += size(s)
@@ -81,7 +84,7 @@ func (c *composer) context(parts []string, limit int) {
 	total := 0
 	for _, s := range parts {
 		s = strings.TrimSpace(s)
-		if s == "" || len(elements) == maxElements || total+size(s) > min(limit, c.left) {
+		if s == "" || len(elements) == maxElements || total+size(s) > min(limit, c.room()) {
 			continue
 		}
 		total += size(s)
@@ -98,8 +101,8 @@ func (c *composer) buttons(links []anchor) {
 	total := 0
 	for i, l := range links {
 		u := webURL(l.URL)
-		label, _ := cut(oneLine(l.Text), maxButton)
-		if u == "" || label == "" || len(elements) == maxButtons || total+size(u)+rawSize(label) > c.left {
+		label := cut(oneLine(l.Text), maxButton)
+		if u == "" || label == "" || len(elements) == maxButtons || total+size(u)+rawSize(label) > c.room() {
 			continue
 		}
 		total += size(u) + rawSize(label)
@@ -113,7 +116,7 @@ func (c *composer) buttons(links []anchor) {
 
 func (c *composer) image(rawURL, alt string) {
 	u := webURL(rawURL)
-	alt, _ = cut(oneLine(alt), maxAltText)
+	alt = cut(oneLine(alt), maxAltText)
 	if u != "" && alt != "" && c.fits(size(u)+rawSize(alt)) {
 		c.blocks = append(c.blocks, slackapi.NewImageBlock(u, alt, "", nil))
 	}
@@ -172,6 +175,9 @@ func (in *incident) page() (message, overflow) {
 	c.image(in.Custom.ImageURL, in.headline())
 	c.buttons(in.links())
 	footer := in.otherLabels()
+	if in.NoPlaybook && in.state() == firing {
+		footer = append(footer, "_No playbook matches this alert._")
+	}
 	if s := cutMrkdwn(in.Custom.Footer, maxFooter/2); s != "" {
 		footer = append([]string{s}, footer...)
 	}
@@ -181,8 +187,11 @@ func (in *incident) page() (message, overflow) {
 
 // banner is the header: state in an emoji and a word, then what is broken.
 func (in *incident) banner() string {
-	if in.state() == resolved {
+	switch {
+	case in.state() == resolved:
 		return "✅ Resolved: " + in.headline()
+	case in.blind():
+		return "❄️ Blind: " + in.headline()
 	}
 	return "🔴 Firing: " + in.headline()
 }
@@ -196,7 +205,8 @@ func (in *incident) badly() string {
 		}
 		return ""
 	}
-	if in.state() == resolved {
+	if in.state() == resolved && (in.Unseen || common(in.subject(), annotationsOf)["error_ratio"] == "") {
+		// Our own rules say how it is now; others repeat what they said last.
 		return "_While it fired:_ " + escape(s)
 	}
 	return escape(s)
@@ -227,7 +237,7 @@ func (in *incident) list(c *composer) (rest []string) {
 	}
 	shown, n := title, 0
 	for _, line := range lines {
-		if size(shown)+size(line)+1 > maxList-60 {
+		if n == maxLines || size(shown)+size(line)+1 > maxList-60 {
 			break
 		}
 		shown += line + "\n"
@@ -277,7 +287,10 @@ func (in *incident) playbookBlocks(c *composer) {
 		}
 		steps += s
 	}
-	c.section(steps, maxSteps)
+	if len(p.Text) > 0 {
+		steps += "\n_The whole playbook is in the thread._"
+	}
+	c.section(steps, maxSteps+100)
 }
 
 func (in *incident) playbookURL() string {
@@ -326,7 +339,7 @@ func (in *incident) fallback() string {
 		}
 	}
 	if in.state() == firing {
-		where = append(where, "since "+utc(in.since()))
+		where = append(where, "since "+shortUTC(in.since(), in.At))
 	} else if !in.Unseen {
 		where = append(where, "after "+lasting(in.until().Sub(in.since())))
 	}

@@ -146,9 +146,9 @@ func (rec *record) wanted() []string {
 // told is what the page and its thread say once everything that cannot be
 // replaced any more is sent.
 func (rec *record) told() []string {
-	for i := len(rec.rows) - 1; i >= 0; i-- {
-		if !rec.rows[i].replaceable() {
-			return rec.rows[i].payload.Firing
+	for _, r := range slices.Backward(rec.rows) {
+		if !r.replaceable() {
+			return r.payload.Firing
 		}
 	}
 	return rec.memory.Told

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,7 +62,7 @@ func (o *outbox) settleRoot(j *job, out outcome, now time.Time) {
 		o.complete(r, below, now)
 		return
 	}
-	o.store(r, below, false)
+	o.store(r, below)
 }
 
 // below queues the messages of a new page's thread.
@@ -92,12 +93,13 @@ func (o *outbox) complete(r *row, below []*row, now time.Time) {
 			delete(o.records, rec.key)
 		}
 	}
-	o.store(r, below, true)
+	o.store(r, below)
 	rec.release(r.seq, delivery{answered: rec.answered()})
 }
 
-// store writes a record after a success, with the row or its end, in one transaction.
-func (o *outbox) store(r *row, below []*row, done bool) {
+// store writes a record with a row, or with the row's end if the record has it
+// no more, in one transaction.
+func (o *outbox) store(r *row, below []*row) {
 	rec := r.rec
 	lane := laneKey(rec.workspace, rec.channel)
 	learned := o.channels[lane] != rec.channelID
@@ -126,10 +128,10 @@ func (o *outbox) store(r *row, below []*row, done bool) {
 				return err
 			}
 		}
-		if done {
-			return deleteRow(ctx, tx, r)
+		if slices.Contains(rec.rows, r) {
+			return saveRow(ctx, tx, r)
 		}
-		return saveRow(ctx, tx, r)
+		return deleteRow(ctx, tx, r)
 	})
 }
 
@@ -185,7 +187,7 @@ func (o *outbox) settleGone(j *job) {
 	}
 	rec.ts, rec.memory.PostID = "", newID()
 	r.payload.RootDone, r.unsure, r.payload.Unsure = false, false, false
-	o.store(r, nil, false)
+	o.store(r, nil)
 }
 
 // refuse gives a row up that no try can deliver.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -95,6 +96,11 @@ func (s *Slack) Run(ctx context.Context) error {
 func (s *Slack) Notifier(conf *amconfig.SlackConfig, receiver string, tmpl *template.Template) (notify.Notifier, error) {
 	if conf == nil || tmpl == nil {
 		return nil, errors.New("slack: a notifier needs a slack_config and templates")
+	}
+	if tmpl.ExternalURL == nil { // its Data would panic
+		t := *tmpl
+		t.ExternalURL = &url.URL{}
+		tmpl = &t
 	}
 	to, err := s.destinationOf(conf)
 	if err != nil {

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -42,6 +43,23 @@ func rawSize(s string) int {
 		n += runeSize(r)
 	}
 	return n
+}
+
+// within reports size(s) <= limit, and looks no further than it has to.
+func within(s string, limit int) bool {
+	if len(s) <= limit { // a character is never shorter in UTF-8 than in UTF-16
+		return true
+	}
+	for _, r := range s {
+		limit--
+		if r > 0xFFFF {
+			limit--
+		}
+		if limit < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // clean makes text valid: UTF-8, \n line ends, and no control characters,
@@ -88,38 +106,89 @@ func escape(s string) string {
 	if !strings.ContainsAny(s, "&<>") {
 		return s
 	}
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	var b strings.Builder
+	b.Grow(len(s) + 16)
+	for i := range len(s) {
+		escapeByte(&b, s[i])
+	}
+	return b.String()
+}
+
+func escapeByte(b *strings.Builder, c byte) {
+	switch c {
+	case '&':
+		b.WriteString("&amp;")
+	case '<':
+		b.WriteString("&lt;")
+	case '>':
+		b.WriteString("&gt;")
+	default:
+		b.WriteByte(c)
+	}
 }
 
 // cut shortens raw text so that it counts at most limit once it is escaped.
 // It prefers to end between words.
-func cut(s string, limit int) (short string, wasCut bool) {
-	if rawSize(s) <= limit {
-		return s, false
+func cut(s string, limit int) string {
+	if limit < 1 {
+		return ""
 	}
-	room, end, space := limit-1, 0, 0
+	wasCut := false
+	// end is as much as fits with an ellipsis behind it.
+	used, end, space := 0, 0, 0
 	for i, r := range s {
-		if room -= runeSize(r); room < 0 {
+		if used += runeSize(r); used > limit {
+			wasCut = true
 			break
 		}
-		end = i + utf8.RuneLen(r)
-		if unicode.IsSpace(r) {
-			space = i
+		if used < limit {
+			end = i + utf8.RuneLen(r)
+			if unicode.IsSpace(r) {
+				space = i
+			}
 		}
 	}
-	if limit < 1 {
-		return "", true
+	if !wasCut {
+		return s
 	}
 	if space > end*2/3 {
 		end = space
 	}
-	return strings.TrimRightFunc(s[:end], unicode.IsSpace) + ellipsis, true
+	return strings.TrimRightFunc(s[:end], unicode.IsSpace) + ellipsis
+}
+
+// wellFormed escapes what an author of mrkdwn left bare: & < > that begin no
+// entity, link or mention. Slack does the same, and counts afterwards.
+func wellFormed(s string) string {
+	control := regexp.MustCompile(`^<(?:[@#!]|[a-zA-Z][a-zA-Z0-9+.-]*:)[^<>\s][^<>\n]*>`)
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		rest := s[i:]
+		whole := ""
+		switch s[i] {
+		case '<':
+			whole = control.FindString(rest)
+		case '&':
+			for _, entity := range []string{"&amp;", "&lt;", "&gt;"} {
+				if strings.HasPrefix(rest, entity) {
+					whole = entity
+				}
+			}
+		}
+		if whole == "" {
+			escapeByte(&b, s[i])
+			i++
+			continue
+		}
+		b.WriteString(whole)
+		i += len(whole)
+	}
+	return b.String()
 }
 
 // escaped cuts raw text to limit and escapes it.
 func escaped(s string, limit int) string {
-	short, _ := cut(s, limit)
-	return escape(short)
+	return escape(cut(s, limit))
 }
 
 // code shows raw text as `code`; a backtick in it would end the span.
@@ -131,13 +200,18 @@ func code(s string, limit int) string {
 // never cuts inside <a link>, a mention or an &entity;, and prefers the end of
 // a line, then of a word.
 func splitMrkdwn(s string, limit int) (first, rest string) {
-	if size(s) <= limit {
+	if within(s, limit) {
 		return s, ""
 	}
 	end, line, space, used := 0, 0, 0, 0
 	for i := 0; i < len(s); {
-		n := tokenLen(s[i:], limit)
+		n := tokenLen(s[i:])
 		token := s[i : i+n]
+		if used+size(token) > limit && end == 0 && n > len("&amp;") {
+			// A link that has no room at all is cut after all.
+			_, n = utf8.DecodeRuneInString(token)
+			token = token[:n]
+		}
 		if used += size(token); used > limit {
 			break
 		}
@@ -160,15 +234,15 @@ func splitMrkdwn(s string, limit int) (first, rest string) {
 }
 
 // tokenLen is the length in bytes of what must stay together at the start of
-// s. What is longer than limit, or never ends, is not a token.
-func tokenLen(s string, limit int) int {
+// s: a link, a mention, an entity, a character.
+func tokenLen(s string) int {
 	_, one := utf8.DecodeRuneInString(s)
-	last := byte(0)
+	last, limit := byte(0), maxSection
 	switch s[0] {
 	case '<':
 		last = '>'
 	case '&':
-		last, limit = ';', min(limit, len("&amp;"))
+		last, limit = ';', len("&amp;")
 	default:
 		return one
 	}
@@ -186,7 +260,7 @@ func tokenLen(s string, limit int) int {
 // cutMrkdwn shortens mrkdwn to limit and closes a code block that was cut.
 func cutMrkdwn(s string, limit int) string {
 	const fence = "```"
-	if size(s) <= limit {
+	if within(s, limit) {
 		return s
 	}
 	first, _ := splitMrkdwn(s, max(0, limit-size(ellipsis)-size(fence)-1))

@@ -84,7 +84,7 @@ func sections(title, text string) []message {
 
 // reply builds one short message for the thread: a sentence, then mrkdwn lines.
 func reply(sentence string, lines []string) message {
-	const most = 8
+	const most = 25
 	if extra := len(lines) - most; extra > 0 {
 		lines = append(slices.Clone(lines[:most]), fmt.Sprintf("… and %d more", extra))
 	}
@@ -143,7 +143,11 @@ func (in *incident) resolvedReply() message {
 
 // repeated pings again: it still fires.
 func (in *incident) repeated() message {
-	sentence := "🔴 Still firing after " + lasting(in.At.Sub(in.since())) + ": " + escaped(in.headline(), 200)
+	still := "🔴 Still firing after "
+	if in.blind() {
+		still = "❄️ Still blind after "
+	}
+	sentence := still + lasting(in.At.Sub(in.since())) + ": " + escaped(in.headline(), 200)
 	if len(in.Custom.Mentions) > 0 {
 		sentence = cutMrkdwn(strings.Join(in.Custom.Mentions, " "), 300) + " " + sentence
 	}

@@ -35,13 +35,11 @@ func (w *webhook) Notify(ctx context.Context, alerts ...*amalert.Alert) (bool, e
 		return retry, nil
 	}
 	reason := notify.DefaultReason
-	var why *notify.ErrorWithReason
-	if errors.As(err, &why) {
+	if why, ok := errors.AsType[*notify.ErrorWithReason](err); ok {
 		reason = why.Reason
 	}
 	text := err.Error()
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := errors.AsType[*url.Error](err); ok {
 		text = "post to the incoming webhook: " + request.Err.Error()
 	}
 	return retry || reason == notify.RateLimitedReason, notify.NewErrorWithReason(reason, errors.New(w.hide(text)))

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,17 +44,35 @@ func clock(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), utc(t))
 }
 
+// shortUTC leaves the date out where it is no news.
+func shortUTC(t, now time.Time) string {
+	if late(now, t) < 12*time.Hour {
+		return t.UTC().Format("15:04 UTC")
+	}
+	return utc(t)
+}
+
 func utc(t time.Time) string { return t.UTC().Format("2 Jan 15:04 UTC") }
 
-// name says which alert of its group this is: "HostDown on web-1:9100".
+// name says which alert of its group this is: "HostDown on web-1:9100", or
+// "web-1:9100" where all of them are HostDown.
 func (a *alert) name(shared map[string]string) string {
+	where := a.where(shared)
 	title := a.Labels["alertname"]
-	if title == "" {
-		title = "Alert"
+	switch {
+	case where == "":
+		return cmp.Or(title, "Alert")
+	case title == "" || shared["alertname"] != "":
+		return where
 	}
+	return title + " on " + where
+}
+
+// where tells an alert from those it shares the given labels with.
+func (a *alert) where(shared map[string]string) string {
 	for _, label := range places() {
 		if v := a.Labels[label]; v != "" && shared[label] == "" {
-			return title + " on " + v
+			return v
 		}
 	}
 	var rest []string
@@ -62,10 +81,7 @@ func (a *alert) name(shared map[string]string) string {
 			rest = append(rest, k+"="+a.Labels[k])
 		}
 	}
-	if len(rest) > 0 {
-		title += " (" + strings.Join(rest, ", ") + ")"
-	}
-	return title
+	return strings.Join(rest, ", ")
 }
 
 // places are the labels that say where, the most telling first.
@@ -140,15 +156,29 @@ func (in *incident) howBad() string {
 	if description == "" && strings.TrimSpace(a["summary"]) != "" {
 		description = strings.TrimSpace(a["message"])
 	}
-	if oneLine(description) == oneLine(says(a)) && in.Custom.Title == "" {
+	if s := oneLine(description); s == says(a) && in.Custom.Title == "" && rawSize(s) < maxHeader-20 {
 		description = "" // the header says it
 	}
 	numbers := in.numbers(a)
+	if in.blind() {
+		numbers = "" // they are old, and look as if all were well
+	}
 	// Our own rules put the numbers into the description; others may not.
 	if numbers == "" || strings.Contains(description, a["error_ratio"]) {
 		return description
 	}
 	return strings.TrimSpace(numbers + "\n" + description)
+}
+
+// blind reports that all that fires says that telemetry is missing.
+func (in *incident) blind() bool {
+	list := in.alerts(firing)
+	for i := range list {
+		if !strings.HasSuffix(list[i].Labels["alertname"], "TelemetryLost") {
+			return false
+		}
+	}
+	return len(list) > 0
 }
 
 // numbers words the annotations error_ratio, burn_rate, objective,
@@ -208,7 +238,7 @@ func (in *incident) when() string {
 	}
 	until := in.until()
 	if in.Unseen {
-		return fmt.Sprintf("*Since*\n%s; seen resolved %s", clock(since), clock(until))
+		return fmt.Sprintf("*Since*\n%s; was over by %s", clock(since), clock(until))
 	}
 	return fmt.Sprintf("*Lasted*\n%s, %s – %s", lasting(until.Sub(since)), clock(since), clock(until))
 }

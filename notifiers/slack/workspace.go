@@ -35,14 +35,20 @@ type workspace struct {
 	apiURL string // ends in /
 	client *http.Client
 	token  func() (string, error)
-	bucket *bucket // guarded by outbox.mu
+	hidden []string // parts of apiURL that no error may hold
+	bucket *bucket  // guarded by outbox.mu
 }
 
 func newWorkspace(id, apiURL string, client *http.Client, token func() (string, error)) *workspace {
-	return &workspace{
+	w := &workspace{
 		id: id, apiURL: apiURL, client: client, token: token,
 		bucket: newBucket(workspaceInterval, workspaceBurst),
 	}
+	if u, err := url.Parse(apiURL); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		w.hidden = []string{u.User.String(), password}
+	}
+	return w
 }
 
 // base returns an API URL in the form that slack-go wants.
@@ -147,7 +153,8 @@ func isLocal(rawURL string) bool {
 func urlOf(conf *amconfig.SlackConfig) (string, error) {
 	if conf.APIURL != nil && conf.APIURL.URL != nil {
 		// SecretURL.String hides the URL; the URL inside does not.
-		return conf.APIURL.URL.String(), nil
+		u := conf.APIURL.URL
+		return u.String(), nil
 	}
 	if conf.APIURLFile == "" {
 		return "", nil

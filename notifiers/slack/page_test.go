@@ -1,0 +1,371 @@
+package slack
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// readable writes a message as a person sees it, one block after the other.
+func readable(text string, blocks []byte) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[lock screen] %s\n", strings.ReplaceAll(text, "\n", "\n              "))
+	var list []struct {
+		Type     string
+		Text     json.RawMessage
+		ImageURL string `json:"image_url"`
+		AltText  string `json:"alt_text"`
+		Fields   []struct{ Text string }
+		Elements []struct {
+			Text json.RawMessage
+			URL  string
+		}
+	}
+	if len(blocks) > 0 {
+		if err := json.Unmarshal(blocks, &list); err != nil {
+			return err.Error()
+		}
+	}
+	for _, block := range list {
+		b.WriteString("\n")
+		switch block.Type {
+		case "header":
+			fmt.Fprintf(&b, "# %s\n", textOf(block.Text))
+		case "actions":
+			for _, e := range block.Elements {
+				fmt.Fprintf(&b, "[%s](%s) ", textOf(e.Text), e.URL)
+			}
+			b.WriteString("\n")
+		case "context":
+			for _, e := range block.Elements {
+				fmt.Fprintf(&b, "%s ", textOf(e.Text))
+			}
+			b.WriteString("\n")
+		case "image":
+			fmt.Fprintf(&b, "(image %s: %s)\n", block.ImageURL, block.AltText)
+		default:
+			if len(block.Text) > 0 {
+				b.WriteString(textOf(block.Text) + "\n")
+			}
+			for _, f := range block.Fields {
+				b.WriteString(f.Text + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// textOf is the text of a text object, or of a markdown block.
+func textOf(raw json.RawMessage) string {
+	var object struct{ Text string }
+	if json.Unmarshal(raw, &object) == nil {
+		return object.Text
+	}
+	var s string
+	_ = json.Unmarshal(raw, &s)
+	return s
+}
+
+var goldenTime = time.Date(2026, 11, 20, 3, 12, 0, 0, time.UTC)
+
+func objectiveAlert() alert {
+	return alert{
+		ID: "1", StartsAt: goldenTime, URL: "https://watchtower.example/objectives/share-sharing",
+		Labels: map[string]string{
+			"alertname": "ShareSharingBurn", "service": "share", "slo": "sharing", "severity": "page", "team": "backend",
+			"sloth_id": "share-sharing", "sloth_service": "share", "sloth_slo": "sharing", "sloth_severity": "page",
+		},
+		Annotations: map[string]string{
+			"summary":     "Sharing a post fails for some people",
+			"description": "3.2% of requests fail, 32 times more than the promise allows. 41% of the error budget is left; at this rate it is gone in 3h 20m.",
+			"promise":     "Sharing a post works", "objective": "99.9% over 28d", "error_ratio": "3.2%", "burn_rate": "32x",
+			"budget_remaining": "41%", "budget_gone": "in 3h 20m", "windows": "1h and 5m",
+			"dashboard_url": "https://watchtower.example/objectives/share-sharing",
+		},
+	}
+}
+
+func bookOf(in *incident) *playbook {
+	p := testPlaybook()
+	return &playbook{ID: p.ID, Title: p.Title, Owner: p.Owner, Summary: p.Summary(), Steps: p.FirstSteps(firstSteps), Text: p.SlackMarkdown(in.ExternalURL)}
+}
+
+// goldenIncidents are the pages to read aloud.
+func goldenIncidents() map[string]incident {
+	base := incident{Receiver: "slack", ExternalURL: "https://watchtower.example", At: goldenTime.Add(2 * time.Minute)}
+	out := map[string]incident{}
+
+	in := base
+	in.Alerts = []alert{objectiveAlert()}
+	in.Playbook = bookOf(&in)
+	out["objective_firing"] = in
+
+	done := in.ended(goldenTime.Add(26 * time.Minute))
+	done.Unseen = false
+	out["objective_resolved"] = done
+	out["objective_unseen"] = in.ended(goldenTime.Add(26 * time.Minute))
+
+	foreignSpec := base
+	a := objectiveAlert()
+	a.Annotations["description"] = "High error rate on 'sharing' (wiki: ask Ana)."
+	a.Annotations["budget_gone"] = "already spent"
+	foreignSpec.Alerts = []alert{a}
+	out["objective_own_annotations"] = foreignSpec
+
+	disk := base
+	disk.Alerts = []alert{{
+		ID: "1", StartsAt: goldenTime, URL: "http://prometheus:9090/graph?g0.expr=x&g0.tab=1",
+		Labels: map[string]string{
+			"alertname": "NodeFilesystemAlmostOutOfSpace", "instance": "web-1:9100", "job": "node", "device": "/dev/sda1",
+			"fstype": "ext4", "mountpoint": "/", "severity": "critical",
+		},
+		Annotations: map[string]string{
+			"summary":     "Filesystem has less than 3% space left.",
+			"description": "Filesystem on /dev/sda1, mounted on /, at web-1:9100 has only 2.71% available space left.",
+			"runbook_url": "https://runbooks.prometheus-operator.dev/runbooks/node/nodefilesystemalmostoutofspace",
+		},
+	}}
+	out["node_exporter"] = disk
+
+	bare := base
+	bare.GroupLabels = map[string]string{"alertname": "InstanceDown"}
+	bare.Alerts = []alert{{ID: "1", StartsAt: goldenTime, Labels: map[string]string{"alertname": "InstanceDown", "instance": "db-2:9187", "job": "postgres"}}}
+	out["labels_only"] = bare
+
+	lost := base
+	blind := objectiveAlert()
+	blind.Labels["alertname"] = "TelemetryLost"
+	blind.Annotations["summary"] = "Sharing a post works: nobody knows, share has been silent for 5m"
+	blind.Annotations["description"] = "No telemetry has arrived since 03:07:00 UTC on 20 November, after there had been traffic. A dead service looks like this, and so does a broken path of its metrics."
+	lost.Alerts, lost.NoPlaybook = []alert{blind}, true
+	out["telemetry_lost"] = lost
+
+	many := base
+	many.GroupLabels = map[string]string{"alertname": "InstanceDown"}
+	for i := range 40 {
+		many.Alerts = append(many.Alerts, alert{
+			ID: fmt.Sprint(i), StartsAt: goldenTime.Add(time.Duration(i) * time.Second), Resolved: i%10 == 3,
+			Labels:      map[string]string{"alertname": "InstanceDown", "instance": fmt.Sprintf("web-%d:9100", i), "job": "node", "severity": "warning"},
+			Annotations: map[string]string{"summary": fmt.Sprintf("web-%d does not answer", i)},
+		})
+	}
+	out["many_alerts"] = many
+
+	evil := base
+	evil.Alerts = []alert{{
+		ID: "1", StartsAt: goldenTime,
+		Labels:      map[string]string{"alertname": "<!channel> & friends", "service": "*bold* <@U1>", "note": "a`b"},
+		Annotations: map[string]string{"summary": "<!everyone> a < b && c > d", "description": "line one\nline <two> & three"},
+	}}
+	out["markup_in_labels"] = evil
+	return out
+}
+
+func TestGoldenPages(t *testing.T) {
+	for name, in := range goldenIncidents() {
+		t.Run(name, func(t *testing.T) {
+			page, over := in.page()
+			if err := checkMessage(page.Text, page.Blocks); err != nil {
+				t.Error(err)
+			}
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, page.Blocks, "", "  "); err != nil {
+				t.Fatal(err)
+			}
+			shown := readable(page.Text, page.Blocks)
+			for i, m := range in.threadOf(over) {
+				if err := checkMessage(m.Text, m.Blocks); err != nil {
+					t.Error(err)
+				}
+				shown += fmt.Sprintf("\n──── in the thread, %d ────\n%s", i+1, readable(m.Text, m.Blocks))
+			}
+			if in.state() == firing {
+				later := in
+				later.At = in.At.Add(time.Hour)
+				m := later.repeated()
+				shown += "\n──── repeated ────\n" + readable(m.Text, m.Blocks)
+			} else {
+				m := in.resolvedReply()
+				shown += "\n──── resolved ────\n" + readable(m.Text, m.Blocks)
+			}
+			golden(t, name+".golden.json", indented.Bytes())
+			golden(t, name+".golden.txt", []byte(shown))
+		})
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	got = append(bytes.TrimRight(got, "\n"), '\n')
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v; write it with go test -run TestGolden -update", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// FuzzMessagesStayWithinLimits is the property of the budgeter: whatever the
+// texts are, no message breaks a limit of Slack.
+func FuzzMessagesStayWithinLimits(f *testing.F) {
+	for _, s := range []string{
+		"", "a", " \n ", "&<>", "<!channel>", "```", "🔴", "\x00\xff\xfe", "e\u0301\u202e", "<https://a.b|c", "**x** [y](http://z)", "# h\n\n- 1\n- 2\n", "\r\n\t",
+	} {
+		for _, n := range []int{1, 3001} {
+			f.Add(s, n, uint8(3))
+		}
+	}
+	f.Add("🔴&<", 9000, uint8(200))
+	f.Fuzz(func(t *testing.T, s string, n int, alerts uint8) {
+		if n = n % 20_000; n < 0 {
+			n = -n
+		}
+		long := clean(strings.Repeat(s, n/max(1, len(s))+1))
+		checkEverything(t, hostile(clean(s), long, int(alerts)))
+	})
+}
+
+// hostile is an incident all of whose texts are the given ones.
+func hostile(s, long string, alerts int) incident {
+	in := incident{
+		GroupLabels: map[string]string{s: long}, At: goldenTime, ExternalURL: "https://watchtower.example/" + s,
+		Custom: custom{
+			Footer: wellFormed(long), ImageURL: "https://i.example/" + s, Opening: []string{wellFormed(long), wellFormed(s)}, Mentions: mentionsIn(long),
+			Links: []anchor{{long, "https://x.example/" + s}, {s, long}},
+		},
+		Playbook: &playbook{ID: s, Title: long, Owner: long, Summary: long, Steps: []string{s, long, s, long}, Text: []string{long, s, long}},
+	}
+	for i := range alerts + 1 {
+		in.Alerts = append(in.Alerts, alert{
+			ID: fmt.Sprint(i), StartsAt: goldenTime, Resolved: i%3 == 1, URL: "https://p.example/?" + s,
+			Labels: map[string]string{"alertname": s, "service": long, "slo": s, "severity": long, s: long, "instance": fmt.Sprint(i, s)},
+			Annotations: map[string]string{
+				"summary": s, "description": long, "objective": long, "error_ratio": s, "burn_rate": s, "budget_remaining": s,
+				"budget_gone": long, "dashboard_url": "https://d.example/" + s, "runbook_url": long,
+			},
+		})
+	}
+	for range 12 {
+		in.Custom.Fields = append(in.Custom.Fields, wellFormed(long))
+	}
+	return in
+}
+
+func checkEverything(t *testing.T, in incident) {
+	t.Helper()
+	for i, variant := range []func(*incident){
+		func(*incident) {},
+		func(in *incident) { in.Custom = custom{} },
+		func(in *incident) {
+			in.Custom.Title, in.Custom.Text, in.Custom.Fallback = in.Custom.Footer, in.Custom.Footer, in.Custom.Footer
+		},
+		func(in *incident) { *in = in.ended(goldenTime.Add(time.Hour)) },
+		func(in *incident) { *in = in.kept() },
+	} {
+		in := in
+		variant(&in)
+		page, over := in.page()
+		messages := append([]message{page, in.repeated(), in.resolvedReply()}, in.threadOf(over)...)
+		if m, ok := in.changed([]string{"0", "1", "gone"}); ok {
+			messages = append(messages, m)
+		}
+		if len(messages) > 3*maxThread+5 {
+			t.Errorf("%d messages for one incident", len(messages))
+		}
+		for _, m := range messages {
+			if strings.TrimSpace(m.Text) == "" || size(m.Text) > maxPlain {
+				t.Errorf("text of %d characters", size(m.Text))
+			}
+			if err := checkMessage(m.Text, m.Blocks); err != nil {
+				t.Errorf("%v\n%.300s", err, m.Blocks)
+			}
+			pings := []string{}
+			if i == 1 { // nobody was mentioned by the author of the slack_config
+				pings = []string{"<!channel", "<!here", "<!everyone", "<@", "<!subteam"}
+			}
+			if err := checkEntities(m.Blocks, pings); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// checkEntities finds in mrkdwn what is not ours: a bare &, a cut entity, a ping.
+func checkEntities(blocks []byte, pings []string) error {
+	var list []struct {
+		Text   struct{ Type, Text string }
+		Fields []struct{ Text string }
+	}
+	_ = json.Unmarshal(blocks, &list) // markdown blocks have no such text
+	for _, b := range list {
+		texts := []string{}
+		if b.Text.Type == "mrkdwn" {
+			texts = append(texts, b.Text.Text)
+		}
+		for _, f := range b.Fields {
+			texts = append(texts, f.Text)
+		}
+		for _, s := range texts {
+			rest := strings.NewReplacer("&amp;", "", "&lt;", "", "&gt;", "").Replace(s)
+			if i := strings.Index(rest, "&"); i >= 0 {
+				return fmt.Errorf("a bare & or a cut entity: %.40q", rest[i:])
+			}
+			for _, ping := range pings {
+				if strings.Contains(s, ping) {
+					return fmt.Errorf("a text of an alert or a playbook pings: %.40q", s)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func TestTextsOfAllKindsStayWithinLimits(t *testing.T) {
+	for _, s := range []string{"&", "<", "<>&", "é", "🔴", "👩‍👩‍👧‍👦", "日本語の長い文章", "`", "```\n", "* ", "<a|b>", "&amp;", " ", "\n", "word ", "\\", "_x_", "|", "<!channel>", "[a](http://b.c)", "1. x\n", "> q\n"} {
+		for _, n := range []int{2, 150, 3001, 13_000} {
+			checkEverything(t, hostile(s, strings.Repeat(s, n/len(s)+1), n%16))
+		}
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	in := goldenIncidents()["objective_firing"]
+	b.ReportAllocs()
+	for b.Loop() {
+		_, over := in.page()
+		in.threadOf(over)
+	}
+}
+
+func BenchmarkPageOf1000Alerts(b *testing.B) {
+	in := goldenIncidents()["many_alerts"]
+	for len(in.Alerts) < 1000 {
+		in.Alerts = append(in.Alerts, in.Alerts[0])
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		_, over := in.page()
+		in.threadOf(over)
+	}
+}
