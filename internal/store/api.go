@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/grafana/regexp"
@@ -77,6 +78,7 @@ func (s *Store) API(o APIOptions) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(apiPrefix+"/", upstream)
 	mux.Handle("GET "+apiPrefix+"/metadata", h.whenReady(h.metadata))
+	mux.Handle("GET "+apiPrefix+"/openapi.yaml", h.whenReady(h.openAPI()))
 	mux.Handle("POST "+apiPrefix+"/write", h.whenReady(h.remoteWrite(upstream)))
 	mux.Handle("POST "+apiPrefix+"/otlp/v1/metrics", h.whenReady(h.otlp(newOTLPHandler(s, h.options.Config, registry))))
 	return h.guard(mux)
@@ -169,9 +171,18 @@ func (h *apiHandler) newAPI(reg prometheus.Registerer) *v1.API {
 		true,  // metadata of remote write 2.0: our appender keeps it in memory
 		nil,
 		s.features,
-		v1.OpenAPIOptions{ExternalURL: o.ExternalURL.String(), Version: version},
+		v1.OpenAPIOptions{IncludePaths: []string{"none"}}, // see openAPI
 		s.parser,
 	)
+}
+
+// openAPI serves the description of the API, which it writes on first use:
+// NewAPI would spend a tenth of a second and 80 MB on it at each start.
+func (h *apiHandler) openAPI() http.HandlerFunc {
+	build := sync.OnceValue(func() *v1.OpenAPIBuilder {
+		return v1.NewOpenAPIBuilder(v1.OpenAPIOptions{ExternalURL: h.options.ExternalURL.String(), Version: prometheusVersion()}, h.store.logger)
+	})
+	return func(w http.ResponseWriter, r *http.Request) { build().ServeOpenAPI(w, r) }
 }
 
 func (h *apiHandler) flags() map[string]string {

@@ -43,6 +43,7 @@ func OpenLedger(dir string, logger *slog.Logger, reg prometheus.Registerer) (*Le
 	o := tsdbOptions(LedgerRetention, LedgerRetention)
 	o.MinBlockDuration = ledgerBlock.Milliseconds()
 	o.MaxBlockDuration = max(o.MaxBlockDuration, o.MinBlockDuration)
+	o.StripeSize = 1024 // a lock for each of some thousand series is plenty
 	registry := prometheus.NewRegistry()
 	db, err := openTSDB(dir, logger.With("component", "ledger"), prometheus.WrapRegistererWithPrefix("watchtower_ledger_", registry), o, nil)
 	if err != nil {
