@@ -249,7 +249,7 @@ func (a *appenderV2) Append(ref storage.SeriesRef, ls labels.Labels, st, t int64
 			a.record(table, w, ref, ls, sample{start: st, at: t, v: v, h: h, fh: fh})
 		}
 	}
-	if !a.meta.repeats(opts.MetricFamilyName, &opts.Metadata) && !opts.Metadata.IsEmpty() {
+	if (opts.Metadata.Help != "" || !opts.Metadata.IsEmpty()) && !a.meta.repeats(opts.MetricFamilyName, &opts.Metadata) {
 		family := opts.MetricFamilyName
 		if family == "" {
 			family = familyOf(ls.Get(model.MetricNameLabel), opts.Metadata.Type)

@@ -114,7 +114,7 @@ type metadataUpdate struct {
 	meta   metadata.Metadata
 }
 
-// repeats reports whether the metadata is that of the sample before, none included.
+// repeats reports whether the metadata is that of the sample before.
 func (b *metadataBatch) repeats(family string, m *metadata.Metadata) bool {
 	return m.Help == b.last.Help && family == b.lastFamily && m.Type == b.last.Type && m.Unit == b.last.Unit
 }
