@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // Reports name time zones; the machine may have no database of them.
 
 	"github.com/spf13/cobra"
 )

@@ -168,8 +168,7 @@ func (a *App) openStores(_ context.Context, files config.Files) error {
 		return err
 	}
 	a.onClose(a.store.Close)
-	ledgerMetrics := prometheus.WrapRegistererWithPrefix("watchtower_ledger_", a.registry)
-	a.ledger, err = store.OpenLedger(filepath.Join(dir, "ledger"), a.logger, ledgerMetrics)
+	a.ledger, err = store.OpenLedger(filepath.Join(dir, "ledger"), a.logger, a.registry)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 		"/playbooks":                 "api-error-rate",
 		"/playbooks/api-error-rate":  "Roll back",
 		"/status":                    "OTLP",
-		"/reports/":                  "week",
+		"/reports/":                  "Weekly reports",
 		"/inbox":                     "Sharing a post works",
 	}
 	for _, width := range []int64{1280, 390} {

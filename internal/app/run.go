@@ -7,10 +7,15 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/web"
 )
 
-// settle is how long after the start an alert that still fires has had time to be
-// sent again, by our rules and by any outside Prometheus: only then is a page
-// whose alert does not fire known to be over.
-const settle = 2 * time.Minute
+const (
+	// settle is how long after the start an alert that still fires has had time to
+	// be sent again, by our rules and by any outside Prometheus: only then is a page
+	// whose alert does not fire known to be over.
+	settle = 2 * time.Minute
+	// sweep is how often open pages are compared with what fires: Alertmanager tells
+	// nobody when an alert ends while it is silenced.
+	sweep = time.Minute
+)
 
 // Run serves until ctx ends and returns when everything has stopped. Parts start
 // in this order and stop in the reverse one: telemetry first, so that the ledger
@@ -62,18 +67,20 @@ func (a *App) announce(ctx context.Context) error {
 	return nil
 }
 
-// finishPages marks the pages of incidents that ended while we were away.
+// finishPages marks the pages of incidents that ended while we were away, or
+// while they were silenced.
 func (a *App) finishPages(ctx context.Context) error {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-timer.C:
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+			a.slack.Finish(ctx, a.pipeline.Firing)
+			timer.Reset(sweep)
+		}
 	}
-	a.slack.Finish(ctx, a.pipeline.Firing)
-	<-ctx.Done()
-	return nil
 }
 
 // isReady tells whether the server takes telemetry.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -26,6 +27,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	handlers := map[string]http.Handler{
 		"/api/v1/": a.prometheusAPI(),
 		"/api/v2/": a.pipeline.API(),
+		"/graph":   http.HandlerFunc(showQuery),
 		"/metrics": promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
 	}
 	if a.inbox != nil {
@@ -48,6 +50,13 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Now:         time.Now,
 	})
 	return err
+}
+
+// showQuery answers the links that Prometheus rules' alerts carry: there is no
+// expression browser here, so they lead to the query's present answer.
+func showQuery(w http.ResponseWriter, r *http.Request) {
+	query := url.Values{"query": {r.URL.Query().Get("g0.expr")}}
+	http.Redirect(w, r, "/api/v1/query?"+query.Encode(), http.StatusFound)
 }
 
 // prometheusAPI is the Prometheus HTTP API over the store, the rules and the scrape targets.

@@ -238,7 +238,6 @@ func (s *site) reload(w http.ResponseWriter, r *http.Request) error {
 		return text(w, http.StatusNotImplemented, "This server cannot reload its configuration.\n")
 	}
 	if err := s.o.Reload(); err != nil {
-		s.log.Error("reload failed", "err", err)
 		return text(w, http.StatusInternalServerError, "The configuration was not reloaded, the running one stays: "+err.Error()+"\n")
 	}
 	return text(w, http.StatusOK, "The configuration was reloaded.\n")
