@@ -80,7 +80,7 @@ func (r *recorder) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if seconds, err := strconv.Atoi(strings.TrimSpace(resp.Header.Get("Retry-After"))); err == nil && seconds > 0 {
-		r.retryAfter = time.Duration(min(seconds, 3600)) * time.Second
+		r.retryAfter = min(time.Duration(seconds)*time.Second, time.Hour)
 	} else if resp.StatusCode == http.StatusTooManyRequests {
 		// slack-go makes a parse error of a Retry-After that is not a number.
 		resp.Header.Del("Retry-After")

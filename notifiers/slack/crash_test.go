@@ -58,8 +58,10 @@ func child(dir string) error {
 	} else {
 		// The row is committed before Notify begins to wait.
 		go func() {
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
 			for s.Stats().Depth == 0 {
-				time.Sleep(time.Millisecond)
+				<-tick.C
 			}
 			fmt.Println("written")
 		}()

@@ -55,6 +55,7 @@ func judge(err error, retryAfter time.Duration, hide func(string) string) *fault
 }
 
 func limit(after time.Duration) *fault {
+	after = min(after, time.Hour)
 	return &fault{
 		verdict: rateLimited, code: "ratelimited", reason: notify.RateLimitedReason, after: after,
 		text: fmt.Sprintf("Slack asks to wait %s before the next message", max(after, time.Second)),

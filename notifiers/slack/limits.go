@@ -24,7 +24,7 @@ const (
 const (
 	maxFallback = 500  // the text of a lock screen
 	maxOpening  = 700  // pretext and message_text
-	maxFact     = 150  // one of the pairs under the header
+	maxFact     = 300  // one of the pairs under the header
 	maxBad      = 1500 // how bad it is
 	maxList     = 1500 // the alerts of the group
 	maxLines    = 10

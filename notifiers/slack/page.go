@@ -281,7 +281,8 @@ func (in *incident) playbookBlocks(c *composer) {
 	}
 	steps := "*What to do first*"
 	for i, step := range p.Steps {
-		s := fmt.Sprintf("\n%d. %s", i+1, cutMrkdwn(mrkdwn(step), maxStep))
+		// Parsing Markdown takes time in the square of some texts, so the step is cut before as well.
+		s := fmt.Sprintf("\n%d. %s", i+1, cutMrkdwn(mrkdwn(cut(clean(step), 2*maxStep)), maxStep))
 		if size(steps)+size(s) > maxSteps {
 			break
 		}

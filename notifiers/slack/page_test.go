@@ -150,6 +150,12 @@ func goldenIncidents() map[string]incident {
 	lost.Alerts, lost.NoPlaybook = []alert{blind}, true
 	out["telemetry_lost"] = lost
 
+	mixed := base
+	mixed.Alerts = []alert{objectiveAlert(), blind}
+	mixed.Alerts[1].ID = "2"
+	mixed.GroupLabels = map[string]string{"service": "share", "slo": "sharing", "severity": "page"}
+	out["burning_and_blind"] = mixed
+
 	many := base
 	many.GroupLabels = map[string]string{"alertname": "InstanceDown"}
 	for i := range 40 {

@@ -25,7 +25,8 @@ import (
 type Options struct {
 	// APIURL is the base of the Slack Web API, such as the local inbox; empty: Slack's own.
 	APIURL string
-	// Token of the bot. It appears in no error, log or table.
+	// Token of the bot. It appears in no error, log or table. With an APIURL it
+	// may be empty.
 	Token string
 	// DefaultChannel gets what names no channel; empty: #oncall.
 	DefaultChannel string
@@ -58,8 +59,16 @@ func New(opts Options) (*Slack, error) {
 	}
 	opts.DefaultChannel = cmp.Or(opts.DefaultChannel, DefaultConfig().DefaultChannel)
 	opts.ExternalURL = strings.TrimRight(opts.ExternalURL, "/")
-	opts.HTTPClient = cmp.Or(opts.HTTPClient, &http.Client{})
+	if opts.HTTPClient == nil {
+		// A redirect would carry the token to another host.
+		stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		opts.HTTPClient = &http.Client{CheckRedirect: stay}
+	}
 	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	if opts.APIURL != "" {
+		// The local inbox and most gateways want a token, but any will do.
+		opts.Token = cmp.Or(opts.Token, "xoxb-none")
+	}
 	logger := opts.Logger.With("component", "slack")
 	s := &Slack{
 		opts: opts, logger: logger,
@@ -132,8 +141,9 @@ func (s *Slack) Stats() Stats { return s.outbox.snapshot(time.Now()) }
 // none stays red because the server was down, or the alert silenced, when it
 // ended. stillFiring gets Alertmanager's group key. Call it once what fires is
 // known again, that is, after the rules were evaluated and their alerts were
-// grouped; it may be called again at any time. It queues the edits and does
-// not wait for Slack. Pages of slack_configs with send_resolved: false stay.
+// grouped; it may be called again at any time. A group that is only silenced or
+// inhibited still fires. It queues the edits and does not wait for Slack. Pages
+// of slack_configs with send_resolved: false stay.
 func (s *Slack) Finish(ctx context.Context, stillFiring func(groupKey string) bool) {
 	if ctx.Err() != nil {
 		return

@@ -160,28 +160,26 @@ func cut(s string, limit int) string {
 // wellFormed escapes what an author of mrkdwn left bare: & < > that begin no
 // entity, link or mention. Slack does the same, and counts afterwards.
 func wellFormed(s string) string {
+	if !strings.ContainsAny(s, "&<>") {
+		return s
+	}
 	control := regexp.MustCompile(`^<(?:[@#!]|[a-zA-Z][a-zA-Z0-9+.-]*:)[^<>\s][^<>\n]*>`)
 	var b strings.Builder
-	for i := 0; i < len(s); {
+	inside := 0 // end of the link or mention we are in
+	for i := range len(s) {
 		rest := s[i:]
-		whole := ""
-		switch s[i] {
-		case '<':
-			whole = control.FindString(rest)
-		case '&':
-			for _, entity := range []string{"&amp;", "&lt;", "&gt;"} {
-				if strings.HasPrefix(rest, entity) {
-					whole = entity
-				}
-			}
-		}
-		if whole == "" {
-			escapeByte(&b, s[i])
-			i++
+		switch {
+		case s[i] == '<' && i >= inside:
+			inside = i + len(control.FindString(rest))
+		case s[i] == '&' && (strings.HasPrefix(rest, "&amp;") || strings.HasPrefix(rest, "&lt;") || strings.HasPrefix(rest, "&gt;")):
+			b.WriteByte('&')
 			continue
 		}
-		b.WriteString(whole)
-		i += len(whole)
+		if i < inside && s[i] != '&' {
+			b.WriteByte(s[i])
+			continue
+		}
+		escapeByte(&b, s[i])
 	}
 	return b.String()
 }

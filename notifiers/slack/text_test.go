@@ -65,7 +65,7 @@ func TestWellFormed(t *testing.T) {
 		}
 	}
 	is("<!here> a & b &amp; c", "<!here> a &amp; b &amp; c")
-	is("<https://a.example/?x=1&y=2|look> <@U123> <#C1>", "<https://a.example/?x=1&y=2|look> <@U123> <#C1>")
+	is("<https://a.example/?x=1&y=2|look> <@U123> <#C1>", "<https://a.example/?x=1&amp;y=2|look> <@U123> <#C1>")
 	is("1 < 2 > 0 <b>", "1 &lt; 2 &gt; 0 &lt;b&gt;")
 	is("<! not", "&lt;! not")
 }
@@ -194,4 +194,17 @@ func FuzzTexts(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFactsAreNotCut(t *testing.T) {
+	in := goldenIncidents()["objective_firing"]
+	for _, d := range []time.Duration{0, time.Second, 59 * time.Minute, 23*time.Hour + 59*time.Minute, 99*24*time.Hour + 23*time.Hour} {
+		for _, unseen := range []bool{true, false} {
+			done := in.ended(in.since().Add(d))
+			done.Unseen = unseen
+			if s := done.when(); size(s) > maxFact {
+				t.Errorf("%q has %d characters, more than %d", s, size(s), maxFact)
+			}
+		}
+	}
 }

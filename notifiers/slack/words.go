@@ -111,17 +111,12 @@ func (in *incident) headline() string {
 		return sentenceless(s)
 	}
 	labels := common(list, labelsOf)
-	title := labels["alertname"]
-	if title == "" {
-		title = pairs(in.GroupLabels, ", ")
+	n := len(list) + in.Unlisted
+	if labels["alertname"] == "" && n > 1 && list[0].says() != "" {
+		return fmt.Sprintf("%s, and %s", sentenceless(list[0].says()), plural(n-1, "more alert"))
 	}
-	if title == "" {
-		title = pairs(labels, ", ")
-	}
-	if title == "" {
-		title = "Alerts"
-	}
-	if n := len(list) + in.Unlisted; n != 1 {
+	title := cmp.Or(labels["alertname"], pairs(in.GroupLabels, ", "), pairs(labels, ", "), "Alerts")
+	if n != 1 {
 		return fmt.Sprintf("%s: %s", title, plural(n, "alert"))
 	}
 	for _, k := range places() {

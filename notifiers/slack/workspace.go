@@ -122,7 +122,8 @@ func withoutUser(rawURL string) string {
 	return u.String()
 }
 
-// own is the workspace of Options, through the proxy of http_config if it names one.
+// own is the workspace of Options, through the proxy of http_config if it names
+// one; where several slack_configs differ in that, the last one holds for all.
 func (s *Slack) own(conf *amconfig.SlackConfig) (destination, error) {
 	ws := s.ownWorkspace
 	if plainHTTP(conf.HTTPConfig) || isLocal(ws.apiURL) {
