@@ -137,13 +137,17 @@ func (s *Slack) webhookNotifier(conf *amconfig.SlackConfig, tmpl *template.Templ
 // Stats returns the state of the outbox.
 func (s *Slack) Stats() Stats { return s.outbox.snapshot(time.Now()) }
 
-// Finish marks resolved the pages whose group does not fire any more, so that
-// none stays red because the server was down, or the alert silenced, when it
-// ended. stillFiring gets Alertmanager's group key. Call it once what fires is
-// known again, that is, after the rules were evaluated and their alerts were
-// grouped; it may be called again at any time. A group that is only silenced or
-// inhibited still fires. It queues the edits and does not wait for Slack. Pages
-// of slack_configs with send_resolved: false stay.
+// Finish marks resolved the pages of groups that are over, so that none stays
+// red because the server was down, or the alert silenced, when it ended.
+//
+// stillFiring gets Alertmanager's group key and must say true while the group
+// holds any alert: one that fires, silenced or inhibited or not, and one that
+// has ended but whose end Alertmanager has not sent yet. (If such a group were
+// finished here and fired again before its next flush, Alertmanager would see
+// no change, and the page would stay green.) Call it once what fires is known
+// again, that is, after the rules were evaluated and their alerts grouped; it
+// may be called again at any time. It queues the edits and does not wait for
+// Slack. Pages of slack_configs with send_resolved: false stay.
 func (s *Slack) Finish(ctx context.Context, stillFiring func(groupKey string) bool) {
 	if ctx.Err() != nil {
 		return
