@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,8 @@ func TestScripts(t *testing.T) {
 			},
 			"retry":  cmdRetry,
 			"render": cmdRender,
-			"absent": cmdAbsent,
+			"count":  cmdCount,
+			"now":    cmdNow,
 		},
 	})
 }
@@ -104,15 +106,25 @@ func cmdRender(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdAbsent demands that the page at URL does not match: absent URL REGEXP.
-func cmdAbsent(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: absent URL REGEXP")
+// cmdCount demands that the page at URL matches exactly N times: count N URL REGEXP.
+func cmdCount(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: count N URL REGEXP")
 	}
-	body, err := fetch(args[0])
+	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	if regexp.MustCompile(args[1]).MatchString(body) {
-		ts.Fatalf("%s matches %q:\n%s", args[0], args[1], body)
+	body, err := fetch(args[1])
+	ts.Check(err)
+	if got := len(regexp.MustCompile(args[2]).FindAllString(body, -1)); got != want {
+		ts.Fatalf("%s matches %q %d times, want %d:\n%s", args[1], args[2], got, want, body)
+	}
+}
+
+// cmdNow writes the time, in nanoseconds since 1970, over NOW in files.
+func cmdNow(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := strings.ReplaceAll(ts.ReadFile(name), "NOW", strconv.FormatInt(time.Now().UnixNano(), 10))
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }
 
