@@ -106,7 +106,7 @@ func (tr *track) verdict(kind int, started int64) verdict {
 	switch {
 	case kind == alertLost:
 		return tr.lost(started)
-	case tr.ledger.Last() == 0 || tr.missing() != "":
+	case tr.ledger.Last() == 0 || tr.missing != "":
 		return unsure
 	case kind == alertPage:
 		return tr.judge.severity(r, Page)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -62,41 +63,100 @@ type interest struct {
 	term  int
 }
 
-// index finds the terms that a new series may belong to.
+// index finds the terms that a new series may belong to, without trying them all:
+// by the name of the metric, then by one label that the term pins to a value.
 type index struct {
-	byName map[string][]interest
+	byName map[string]*shelf
 	rest   []interest
 }
 
+// shelf holds the terms of one metric.
+type shelf struct {
+	// byLabel leads from a label and its value to the terms that demand it.
+	byLabel map[string]map[string][]interest
+	rest    []interest
+}
+
 func newIndex(tracks map[string]*track) *index {
-	ix := &index{byName: map[string][]interest{}}
-	for _, tr := range tracks {
-		for i, t := range tr.shape.terms {
-			if name := t.metric(); name != "" {
-				ix.byName[name] = append(ix.byName[name], interest{tr, i})
-			} else {
-				ix.rest = append(ix.rest, interest{tr, i})
+	ix := &index{byName: map[string]*shelf{}}
+	values := map[[2]string]map[string]bool{}
+	each := func(f func(in interest, t term, name string)) {
+		for _, tr := range tracks {
+			for i, t := range tr.shape.terms {
+				f(interest{tr, i}, t, t.metric())
 			}
 		}
 	}
+	each(func(_ interest, t term, name string) {
+		for _, m := range t.pinned() {
+			k := [2]string{name, m.Name}
+			if values[k] == nil {
+				values[k] = map[string]bool{}
+			}
+			values[k][m.Value] = true
+		}
+	})
+	each(func(in interest, t term, name string) {
+		if name == "" {
+			ix.rest = append(ix.rest, in)
+			return
+		}
+		s := ix.byName[name]
+		if s == nil {
+			s = &shelf{byLabel: map[string]map[string][]interest{}}
+			ix.byName[name] = s
+		}
+		// The label with the most values tells terms apart best.
+		var best *labels.Matcher
+		for _, m := range t.pinned() {
+			if best == nil || len(values[[2]string{name, m.Name}]) > len(values[[2]string{name, best.Name}]) {
+				best = m
+			}
+		}
+		if best == nil {
+			s.rest = append(s.rest, in)
+			return
+		}
+		if s.byLabel[best.Name] == nil {
+			s.byLabel[best.Name] = map[string][]interest{}
+		}
+		s.byLabel[best.Name][best.Value] = append(s.byLabel[best.Name][best.Value], in)
+	})
 	return ix
+}
+
+// pinned returns the matchers that demand one value of a label other than the name.
+func (t term) pinned() []*labels.Matcher {
+	var out []*labels.Matcher
+	for _, m := range t.storeMatchers() {
+		if m.Type == labels.MatchEqual && m.Value != "" && m.Name != labels.MetricName {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // find returns the tracks that want the series; each comes once.
 func (ix *index) find(lset labels.Labels) []*track {
-	var found []*track
-	for _, some := range [2][]interest{ix.byName[lset.Get(labels.MetricName)], ix.rest} {
-		for _, in := range some {
-			if !in.track.shape.terms[in.term].selects(lset) {
-				continue
-			}
-			known := false
-			for _, tr := range found {
-				known = known || tr == in.track
-			}
-			if !known {
-				found = append(found, in.track)
-			}
+	found := pick(nil, ix.rest, lset)
+	s := ix.byName[lset.Get(labels.MetricName)]
+	if s == nil {
+		return found
+	}
+	found = pick(found, s.rest, lset)
+	for name, values := range s.byLabel {
+		found = pick(found, values[lset.Get(name)], lset)
+	}
+	return found
+}
+
+func pick(found []*track, some []interest, lset labels.Labels) []*track {
+	for _, in := range some {
+		if !in.track.shape.terms[in.term].selects(lset) {
+			continue
+		}
+		if !slices.Contains(found, in.track) {
+			found = append(found, in.track)
 		}
 	}
 	return found

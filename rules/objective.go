@@ -73,7 +73,7 @@ type AlertSpec struct {
 }
 
 // ErrorBudget is the ratio of events that may be bad: 1 − target.
-func (o Objective) ErrorBudget() float64 { return 1 - o.Target }
+func (o Objective) ErrorBudget() float64 { return round(1 - o.Target) }
 
 // Alert returns what the spec says about the alert of the given severity.
 func (o Objective) Alert(s Severity) AlertSpec {

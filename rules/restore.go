@@ -137,7 +137,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 		}
 	}
 	var out []slice
-	if r.fine != nil {
+	if r.fine != nil && len(r.visited) > 0 {
 		out = r.fine.written(r.bulk, now-sliceLag(e.outOfOrder, tr.obj.Period))
 	}
 	r.bulk.Flush()

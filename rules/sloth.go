@@ -172,8 +172,7 @@ func (s *sloth) target(n *yaml.Node) float64 {
 	case v < 1:
 		s.at(n, "objective %s is a percentage, so less than 1 %% would be good: write %s", number(v), number(v*100))
 	default:
-		// 99.9 / 100 is not 0.999; the budget shown to people should be.
-		return 1 - (100-v)/100
+		return round(v / 100)
 	}
 	return 0
 }
@@ -258,7 +257,7 @@ func (s *sloth) events(n *yaml.Node, sli SLI) {
 		s.at(n, "sli.events.error_query is missing: give PromQL that counts bad events")
 	case sli.TotalQuery == "":
 		s.at(n, "sli.events.total_query is missing: give PromQL that counts all events")
-	case sli.ErrorQuery == sli.TotalQuery:
+	case fillWindow(sli.ErrorQuery, probeWindow) == fillWindow(sli.TotalQuery, probeWindow):
 		s.at(n, "error_query and total_query are the same, so every event would be bad: let error_query select the bad ones")
 	default:
 		if _, err := shapeOf(sli); err != nil && !strings.Contains(err.Error(), "_query: ") {

@@ -80,7 +80,7 @@ func (tr *track) state(s *Status) (State, string) {
 	switch {
 	case tr.ledger.Last() == 0 || period.Total <= 0:
 		return StateUnknown, "Nothing is known yet: no events have been seen."
-	case tr.missing() != "":
+	case tr.missing != "":
 		return StateUnknown, "Nothing can be said: " + tr.reason() + "."
 	case r.lag > 0 && r.coverage[j.hour] < minCoverage:
 		return StateUnknown, "Nothing is known since " + clockTime(r.anchor) + ": no telemetry arrives."
@@ -124,8 +124,8 @@ func (tr *track) reason() string {
 	switch {
 	case tr.restoring:
 		said = append(said, "its history is being restored")
-	case tr.missing() != "":
-		said = append(said, "no series matches "+tr.missing()+" yet, so bad events cannot be told from good ones")
+	case tr.missing != "":
+		said = append(said, "no series matches "+tr.missing+" yet, so bad events cannot be told from good ones")
 	case tr.shape.observed() && tr.count == 0:
 		said = append(said, "no series matches its queries yet")
 	}

@@ -74,8 +74,11 @@ type track struct {
 	persisted int64
 	// every is the interval of the series that reported last, in milliseconds.
 	every int64
-	// perTerm counts the series of each term.
+	// perTerm counts the series of each term; missing names a selector that is
+	// subtracted and has none: without it all events would look bad, so nothing can
+	// be said.
 	perTerm  []int
+	missing  string
 	polled   pollState
 	reading  reading
 	alerts   [alertKinds]alertState
@@ -93,6 +96,7 @@ func newTrack(o Objective) (*track, error) {
 		ledger: ledger.New(o.Period), sources: map[uint64][]*source{},
 		restoring: true, refused: map[string]int{}, perTerm: make([]int, len(s.terms)),
 	}
+	tr.inventory()
 	return tr, nil
 }
 
@@ -147,18 +151,18 @@ func (tr *track) source(lset labels.Labels) *source {
 	}
 	tr.sources[key] = append(tr.sources[key], s)
 	tr.count++
+	tr.inventory()
 	return s
 }
 
-// missing names a selector that is subtracted and has no series: without it all
-// events would look bad, so nothing can be said.
-func (tr *track) missing() string {
+// inventory brings missing up to date after a change of perTerm.
+func (tr *track) inventory() {
+	tr.missing = ""
 	for i, t := range tr.shape.terms {
 		if t.bad < 0 && tr.perTerm[i] == 0 {
-			return t.selector
+			tr.missing = t.selector
 		}
 	}
-	return ""
 }
 
 // weights returns what one event of a sample adds.

@@ -198,6 +198,7 @@ func (tr *track) forget(s *source) {
 			}
 		}
 	}
+	tr.inventory()
 	tr.sources[key] = kept
 	if len(kept) == 0 {
 		delete(tr.sources, key)

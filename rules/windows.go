@@ -108,8 +108,8 @@ func (o Objective) Windows() (pairs []Pair, dropped []string) {
 		}
 		if p.Factor*e >= 1 {
 			dropped = append(dropped, fmt.Sprintf(
-				"the %s on %s cannot fire: %s × the error budget %s is 100 %% or more of events; it needs an objective above %s",
-				p.Severity, p, number(p.Factor), percent(e), percent(1-1/p.Factor)))
+				"the %s on %s cannot fire: %s × the error budget %s is 100 %% or more of events; it needs an objective above %.2f%%",
+				p.Severity, p, number(p.Factor), percent(e), 100*(1-1/p.Factor)))
 			continue
 		}
 		pairs = append(pairs, p)

@@ -110,7 +110,8 @@ func (a *memAppender) Commit() error {
 	return nil
 }
 
-func (a *memAppender) Rollback() error { return nil }
+func (a *memAppender) Rollback() error                   { return nil }
+func (a *memAppender) SetOptions(*storage.AppendOptions) {}
 
 func (m *memStore) Querier(mint, maxt int64) (storage.Querier, error) {
 	return &memQuerier{m, mint, maxt}, nil

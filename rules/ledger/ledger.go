@@ -60,7 +60,7 @@ type Ledger struct {
 // A resolution takes over at an age of 50 times its length, so that an edge is
 // known to 2 % of the window; each finer level reaches a little further than that.
 func steps() [7][2]int64 {
-	return [7][2]int64{{1, 256}, {5, 180}, {15, 220}, {60, 260}, {300, 180}, {900, 204}, {3600, 306}}
+	return [7][2]int64{{1, 192}, {5, 180}, {15, 220}, {60, 256}, {300, 180}, {900, 204}, {3600, 306}}
 }
 
 // lastStep is the coarsest resolution; it reaches to the end of the period.
@@ -76,17 +76,28 @@ func New(period time.Duration) *Ledger {
 		if n*res >= need+2*res {
 			n = need/res + 3
 		}
-		l.levels = append(l.levels, newLevel(res, n))
+		l.levels = append(l.levels, level{res: res, n: n})
 		if n*res >= need {
-			return l
+			return l.allocate()
 		}
 	}
-	l.levels = append(l.levels, newLevel(lastStep, need/lastStep+3))
-	return l
+	l.levels = append(l.levels, level{res: lastStep, n: need/lastStep + 3})
+	return l.allocate()
 }
 
-func newLevel(res, n int64) level {
-	return level{res: res, n: n, sums: make([][2]float64, n), seen: make([]uint32, n)}
+// allocate gives all levels room in two pieces, which wastes less than many.
+func (l *Ledger) allocate() *Ledger {
+	total := int64(0)
+	for _, lv := range l.levels {
+		total += lv.n
+	}
+	sums, seen := make([][2]float64, total), make([]uint32, total)
+	for i := range l.levels {
+		lv := &l.levels[i]
+		lv.sums, sums = sums[:lv.n:lv.n], sums[lv.n:]
+		lv.seen, seen = seen[:lv.n:lv.n], seen[lv.n:]
+	}
+	return l
 }
 
 // First returns when the first arrival was, 0 if there was none.

@@ -69,7 +69,7 @@ func (l *Ledger) find(e *Edge, t int64) {
 		ms := lv.res * 1000
 		newest := l.sealed / lv.res
 		k := (t + ms - 1) / ms // the slice that ends at boundary k
-		if k > newest || k-1 <= newest-lv.n {
+		if k > newest || k-1 <= newest-lv.n || k < 1 {
 			continue
 		}
 		e.from, e.to = (k-1)*ms, k*ms
