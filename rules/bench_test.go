@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 )
@@ -36,7 +38,7 @@ func many(b *testing.B, n int) (*Engine, []uint64, *time.Time) {
 	ids := make([]uint64, n)
 	for i := range n {
 		tr := e.track(fmt.Sprintf("o-%d", i))
-		lset := labels.FromStrings(labels.MetricName, "x_total", "i", fmt.Sprint(i), "code", "200")
+		lset := labels.FromStrings(model.MetricNameLabel, "x_total", "i", fmt.Sprint(i), "code", "200")
 		ids[i] = e.Watch(lset)
 		if len(tr.sources) != 1 {
 			b.Fatal("not watched")

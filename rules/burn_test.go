@@ -9,7 +9,7 @@ import (
 const share = "share-requests"
 
 // eachPair runs a test for each window pair with the others disabled.
-func eachPair(t *testing.T, f func(t *testing.T, w *world, p Pair, kind int)) {
+func eachPair(t *testing.T, f func(w *world, p Pair, kind int)) {
 	t.Helper()
 	for i, p := range PairsFor(30 * testDay) {
 		t.Run(fmt.Sprintf("%s %s", p.Severity, p), func(t *testing.T) {
@@ -20,7 +20,7 @@ func eachPair(t *testing.T, f func(t *testing.T, w *world, p Pair, kind int)) {
 			if p.Severity == Ticket {
 				kind = alertTicket
 			}
-			f(t, w, p, kind)
+			f(w, p, kind)
 		})
 	}
 }
@@ -30,11 +30,11 @@ func (p Pair) step() time.Duration { return max(15*time.Second, p.Long/2000) }
 
 func TestFlatBelowThresholdIsSilent(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(t *testing.T, w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind int) {
 		for range 20 {
 			w.traffic(p.Long/10, p.step(), 100, 0.9*p.Factor*0.001)
 			if w.alert(share, kind).firing {
-				t.Fatal("fires at 0.9 of the threshold")
+				w.t.Fatal("fires at 0.9 of the threshold")
 			}
 		}
 	})
@@ -42,7 +42,7 @@ func TestFlatBelowThresholdIsSilent(t *testing.T) {
 
 func TestFlatAboveThresholdFiresInTime(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(t *testing.T, w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind int) {
 		w.traffic(p.Long+time.Hour, p.step(), 100, 0)
 		start := w.now
 		r := 1.1 * p.Factor * 0.001
@@ -51,18 +51,18 @@ func TestFlatAboveThresholdFiresInTime(t *testing.T) {
 		for !w.alert(share, kind).firing {
 			w.traffic(p.step(), p.step(), 100, r)
 			if w.now.Sub(start) > limit {
-				t.Fatalf("not firing after %s, want %s", w.now.Sub(start), limit)
+				w.t.Fatalf("not firing after %s, want %s", w.now.Sub(start), limit)
 			}
 		}
 		if took := w.now.Sub(start); took < limit*9/10 {
-			t.Errorf("fires after %s, too early for %s", took, limit)
+			w.t.Errorf("fires after %s, too early for %s", took, limit)
 		}
 	})
 }
 
 func TestRecoveryResetsByTheShortWindow(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(t *testing.T, w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind int) {
 		w.traffic(p.Long+time.Hour, p.step(), 100, 0)
 		for !w.alert(share, kind).firing {
 			w.traffic(p.step(), p.step(), 100, min(1, 3*p.Factor*0.001))
@@ -71,25 +71,25 @@ func TestRecoveryResetsByTheShortWindow(t *testing.T) {
 		for w.alert(share, kind).firing {
 			w.traffic(p.step(), p.step(), 100, 0)
 			if w.now.Sub(good) > p.Short+2*time.Minute {
-				t.Fatalf("still firing %s after recovery, want about %s", w.now.Sub(good), p.Short)
+				w.t.Fatalf("still firing %s after recovery, want about %s", w.now.Sub(good), p.Short)
 			}
 		}
 		last := w.sent[len(w.sent)-1]
 		if last.ResolvedAt.IsZero() {
-			t.Errorf("the end was not sent: %v", last)
+			w.t.Errorf("the end was not sent: %v", last)
 		}
 	})
 }
 
 func TestResetInTheWindowCountsNothingTwice(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(t *testing.T, w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind int) {
 		for range 12 {
 			w.traffic(p.Long/8, p.step(), 100, 0.8*p.Factor*0.001)
 			// The process restarts: its counters begin at 0.
 			w.values[goodSeries], w.values[badSeries] = 0, 0
 			if w.alert(share, kind).firing {
-				t.Fatal("a reset of the counters made it fire")
+				w.t.Fatal("a reset of the counters made it fire")
 			}
 		}
 	})
@@ -107,7 +107,7 @@ func TestMissingBadSeriesMeansNoErrors(t *testing.T) {
 
 func TestSilenceNeverResolvesAndPages(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(t *testing.T, w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind int) {
 		w.traffic(p.Long+time.Hour, p.step(), 100, 0)
 		for !w.alert(share, kind).firing {
 			w.traffic(p.step(), p.step(), 100, min(1, 3*p.Factor*0.001))
@@ -116,38 +116,38 @@ func TestSilenceNeverResolvesAndPages(t *testing.T) {
 		for !w.alert(share, alertLost).firing {
 			w.silence(p.step(), p.step())
 			if w.now.Sub(dark) > max(lostAfter, 4*p.step())+2*p.step() {
-				t.Fatalf("no TelemetryLost after %s", w.now.Sub(dark))
+				w.t.Fatalf("no TelemetryLost after %s", w.now.Sub(dark))
 			}
 		}
 		w.silence(2*p.Long, p.step())
 		if !w.alert(share, kind).firing {
-			t.Fatal("silence resolved the alert")
+			w.t.Fatal("silence resolved the alert")
 		}
 		if s, _ := w.engine.Status(share); s.State != StateUnknown || s.BlindSince.IsZero() {
-			t.Errorf("state is %s, blind since %s", s.State, s.BlindSince)
+			w.t.Errorf("state is %s, blind since %s", s.State, s.BlindSince)
 		}
 		var lost bool
 		for _, a := range w.sent {
 			if a.Labels.Get("alertname") == lostName {
 				lost = true
 				if a.Labels.Get("severity") != "page" || a.Labels.Get("service") != "share" {
-					t.Errorf("labels of silence: %s", a.Labels)
+					w.t.Errorf("labels of silence: %s", a.Labels)
 				}
 			}
 		}
 		if !lost {
-			t.Error("TelemetryLost was not sent")
+			w.t.Error("TelemetryLost was not sent")
 		}
 		w.traffic(p.Short+10*p.step(), p.step(), 100, 0)
 		if w.alert(share, alertLost).firing {
-			t.Error("TelemetryLost still fires although data is back")
+			w.t.Error("TelemetryLost still fires although data is back")
 		}
 	})
 }
 
 func TestOneFailureAtLowVolumeIsSilent(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(t *testing.T, w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind int) {
 		// 20 events in the long window, one of them bad: 5 %.
 		w.traffic(2*p.Long, p.step(), 20/p.Long.Seconds(), 0)
 		w.count(badSeries, 0)
@@ -155,7 +155,7 @@ func TestOneFailureAtLowVolumeIsSilent(t *testing.T) {
 		w.count(badSeries, 1)
 		w.tick()
 		if w.alert(share, kind).firing {
-			t.Error("a single failure fires")
+			w.t.Error("a single failure fires")
 		}
 	})
 }
@@ -175,12 +175,13 @@ func TestSpikePages(t *testing.T) {
 	} {
 		t.Run(percent(c.ratio), func(t *testing.T) {
 			t.Parallel()
+			classic := func(p *Pair) { p.Budget = 1e9 }
 			for name, v := range map[string]struct {
-				place   int
-				classic bool
-				want    float64
-			}{"14.4": {0, true, c.fast}, "6": {1, true, c.slow}, "3": {2, true, c.day}, "volume-aware": {0, false, c.dynamic}} {
-				got := campaign(t, c.ratio, v.place, v.classic)
+				place int
+				edit  func(*Pair)
+				want  float64
+			}{"14.4": {0, classic, c.fast}, "6": {1, classic, c.slow}, "3": {2, classic, c.day}, "volume-aware": {0, func(*Pair) {}, c.dynamic}} {
+				got := campaign(t, c.ratio, v.place, v.edit)
 				t.Logf("%s: %v minutes", name, got)
 				if !near(got, v.want, 1) || (v.want == 0) != (got == 0) {
 					t.Errorf("%s pair at %s: fires after %v minutes, want %v", name, percent(c.ratio), got, v.want)
@@ -192,13 +193,11 @@ func TestSpikePages(t *testing.T) {
 
 // campaign runs 30 quiet days and a spike, and returns the minutes until a pair
 // fires, at least 1, or 0 if it does not.
-func campaign(t *testing.T, ratio float64, place int, classic bool) float64 {
+func campaign(t *testing.T, ratio float64, place int, edit func(*Pair)) float64 {
 	t.Helper()
 	w := newWorld(t, shareObjective())
 	w.only(share, place)
-	if classic {
-		w.engine.track(share).judge.pairs[0].Budget = 1e9
-	}
+	edit(&w.engine.track(share).judge.pairs[0])
 	w.traffic(27*testDay, 10*time.Minute, 100, 0)
 	w.traffic(3*testDay, time.Minute, 100, 0)
 	start := w.now

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
@@ -117,7 +119,7 @@ func TestNativeHistogramCounts(t *testing.T) {
 	w := newWorld(t, shareObjective(func(o *Objective) {
 		o.SLI.TotalQuery = `sum(histogram_count(rate(http_requests_seconds{job="share"}[{{.window}}])))`
 	}))
-	lset := labels.FromStrings(labels.MetricName, "http_requests_seconds", "job", "share")
+	lset := labels.FromStrings(model.MetricNameLabel, "http_requests_seconds", "job", "share")
 	id := w.engine.Watch(lset)
 	for i, count := range []float64{10, 25, 40, 5} {
 		w.engine.Observe(id, 0, w.now.Add(time.Duration(i)*time.Second).UnixMilli(), 0, &histogram.FloatHistogram{Count: count})
@@ -318,8 +320,8 @@ func TestKillMidwayGivesTheSameNumbers(t *testing.T) {
 
 func TestBackfillReadsThePeriod(t *testing.T) {
 	w := newWorld(t)
-	lset := labels.FromStrings(labels.MetricName, "http_requests_total", "job", "share", "code", "200")
-	bad := labels.FromStrings(labels.MetricName, "http_requests_total", "job", "share", "code", "500")
+	lset := labels.FromStrings(model.MetricNameLabel, "http_requests_total", "job", "share", "code", "200")
+	bad := labels.FromStrings(model.MetricNameLabel, "http_requests_total", "job", "share", "code", "500")
 	first := w.now.Add(-20 * testDay)
 	for i := range int64(20 * 24 * 60) {
 		at := first.UnixMilli() + i*60_000

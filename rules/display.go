@@ -57,7 +57,7 @@ type shownRule struct {
 	active     *promrules.Alert
 }
 
-func (tr *track) shown(url string, interval time.Duration) []shownRule {
+func (tr *track) shown(external string, interval time.Duration) []shownRule {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	var out []shownRule
@@ -74,7 +74,7 @@ func (tr *track) shown(url string, interval time.Duration) []shownRule {
 		delete(ls, "alertname")
 		s.labels = labels.FromMap(ls)
 		if tr.alerts[kind].firing && tr.reading.at > 0 && !tr.restoring {
-			s.active = tr.alert(kind, sev, url, interval)
+			s.active = tr.alert(kind, sev, external, interval)
 		}
 		out = append(out, s)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -165,7 +167,7 @@ func TestRecordedSeriesAreSloths(t *testing.T) {
 	}
 	get := func(name string) (labels.Labels, float64) {
 		t.Helper()
-		found := w.store.find(labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name))
+		found := w.store.find(labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name))
 		if len(found) != 1 {
 			t.Fatalf("%d series %s", len(found), name)
 		}
@@ -184,7 +186,7 @@ func TestRecordedSeriesAreSloths(t *testing.T) {
 		}
 	}
 	lset, _ := get("slo:sli_error:ratio_rate5m")
-	want := labels.FromStrings(labels.MetricName, "slo:sli_error:ratio_rate5m", "owner", "growth",
+	want := labels.FromStrings(model.MetricNameLabel, "slo:sli_error:ratio_rate5m", "owner", "growth",
 		"sloth_id", "share-requests", "sloth_service", "share", "sloth_slo", "requests", "sloth_window", "5m")
 	if lset.String() != want.String() {
 		t.Errorf("got %s, want %s", lset, want)
@@ -340,7 +342,7 @@ func TestRunFromStartToEnd(t *testing.T) {
 		good, _ := newParser().ParseMetric(goodSeries)
 		bad, _ := newParser().ParseMetric(badSeries)
 		goodID, badID := e.Watch(good), e.Watch(bad)
-		if e.Watch(labels.FromStrings(labels.MetricName, "up")) != 0 || goodID == 0 || e.Watch(good) != goodID {
+		if e.Watch(labels.FromStrings(model.MetricNameLabel, "up")) != 0 || goodID == 0 || e.Watch(good) != goodID {
 			t.Error("the wrong series are wanted")
 		}
 		for i := range 7200 {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -37,7 +39,7 @@ func sameBound(m *labels.Matcher, v string) bool {
 // metric returns the name all series of the term have, "" if it may vary.
 func (t term) metric() string {
 	for _, m := range t.matchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			return m.Value
 		}
 	}
@@ -129,7 +131,7 @@ func newIndex(tracks map[string]*track) *index {
 func (t term) pinned() []*labels.Matcher {
 	var out []*labels.Matcher
 	for _, m := range t.storeMatchers() {
-		if m.Type == labels.MatchEqual && m.Value != "" && m.Name != labels.MetricName {
+		if m.Type == labels.MatchEqual && m.Value != "" && m.Name != model.MetricNameLabel {
 			out = append(out, m)
 		}
 	}
@@ -139,7 +141,7 @@ func (t term) pinned() []*labels.Matcher {
 // find returns the tracks that want the series; each comes once.
 func (ix *index) find(lset labels.Labels) []*track {
 	found := pick(nil, ix.rest, lset)
-	s := ix.byName[lset.Get(labels.MetricName)]
+	s := ix.byName[lset.Get(model.MetricNameLabel)]
 	if s == nil {
 		return found
 	}

@@ -35,7 +35,7 @@ type Objective struct {
 	Labels map[string]string
 	// SLI says how good and bad events are measured.
 	SLI SLI
-	// Alerting says which alerts are sent and how they are labelled.
+	// Alerting says which alerts are sent and how they are labeled.
 	Alerting Alerting
 	// MinBadEvents is how many bad events the long window needs before an alert
 	// fires; it keeps single failures at low traffic from waking people.

@@ -26,8 +26,8 @@ const (
 
 // pollWindows are the ranges a question looks at: the first that yields data is
 // used, since a rate needs two samples.
-func pollWindows() [4]time.Duration {
-	return [4]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
+func pollWindows() []time.Duration {
+	return []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
 }
 
 // pollState is where the polling of an objective stands. Guarded by the track.
@@ -79,7 +79,8 @@ func (e *Engine) pollOnce(ctx context.Context, tr *track, now int64) {
 	if err != nil {
 		e.metrics.pollFailures.Inc()
 		if errors.Is(err, errNoAnswer) {
-			tr.polled.window = (tr.polled.window + 1) % len(pollWindows())
+			windows := pollWindows()
+			tr.polled.window = (tr.polled.window + 1) % len(windows)
 		}
 		tr.polled.err = err.Error()
 		return

@@ -57,7 +57,7 @@ func (tr *track) recordedSamples(now int64) []recordedSample {
 	var out []recordedSample
 	add := func(name string, v float64, more ...string) {
 		b := labels.NewBuilder(labels.FromMap(base))
-		b.Set(labels.MetricName, name)
+		b.Set(model.MetricNameLabel, name)
 		for i := 0; i+1 < len(more); i += 2 {
 			b.Set(more[i], more[i+1])
 		}

@@ -86,7 +86,8 @@ func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error 
 	if err != nil {
 		return err
 	}
-	if len(all) > 0 && all[0].t >= oldest && !(c.Whole && c.FirstTime >= oldest) {
+	first := c.Whole && c.FirstTime >= oldest
+	if len(all) > 0 && all[0].t >= oldest && !first {
 		if all, err = samplesOf(ctx, e.store, s.lset, oldest-farLookback, c.LastTime); err != nil {
 			return err
 		}

@@ -195,19 +195,20 @@ func (e *Engine) snapshotEvery() time.Duration {
 
 func (e *Engine) write(ctx context.Context, now int64) {
 	if err := e.record(ctx, now); err != nil && ctx.Err() == nil {
-		e.fault("record", "series are not recorded", err)
+		e.fault("record", err)
 	}
 	for _, tr := range e.all() {
 		if err := e.persist(ctx, tr, now); err != nil && ctx.Err() == nil {
-			e.fault("persist", "slices are not written", err)
+			e.fault("persist", err)
 			return
 		}
 	}
 }
 
-func (e *Engine) fault(task, message string, err error) {
+// fault notes that a task beside the evaluation went wrong; it is tried again.
+func (e *Engine) fault(task string, err error) {
 	e.metrics.failures.WithLabelValues(task).Inc()
-	e.logger.LogAttrs(context.Background(), slog.LevelError, message, slog.Any("err", err))
+	e.logger.Error("task is tried again later", "task", task, "err", err)
 }
 
 func (e *Engine) save(now int64, clean byte) {
@@ -215,7 +216,7 @@ func (e *Engine) save(now int64, clean byte) {
 		return
 	}
 	if err := e.writeSnapshot(e.snapPath, now, clean); err != nil {
-		e.fault("snapshot", "snapshot is not written", err)
+		e.fault("snapshot", err)
 		return
 	}
 	e.metrics.snapshots.Inc()
@@ -238,7 +239,7 @@ func (e *Engine) leave(ctx context.Context) {
 	}
 	for _, tr := range e.all() {
 		if err := e.persist(ctx, tr, now); err != nil {
-			e.fault("persist", "slices are not written", err)
+			e.fault("persist", err)
 			break
 		}
 	}

@@ -46,8 +46,10 @@ type shape struct {
 
 func (s shape) observed() bool { return len(s.terms) > 0 }
 
-// errShape wraps the reason an expression cannot be counted from samples.
-var errShape = errors.New("cannot be counted as samples arrive")
+// notCountable says why an expression is polled.
+func notCountable(format string, args ...any) string {
+	return "cannot be counted as samples arrive: " + fmt.Sprintf(format, args...)
+}
 
 // windowVar matches the placeholder for the window in a query.
 var windowVar = regexp.MustCompile(`\{\{-?\s*\.window\s*-?\}\}`)
@@ -107,11 +109,11 @@ func shapeOf(s SLI) (shape, error) {
 		return shape{}, fmt.Errorf("total_query: %w", err)
 	}
 	var c combination
-	if err := c.collect(bad, weights{bad: 1}); err != nil {
-		return shape{reason: "polled: error_query " + err.Error(), counts: countsEvents(total)}, nil
+	if why := c.collect(bad, weights{bad: 1}); why != "" {
+		return shape{reason: "polled: error_query " + why, counts: countsEvents(total)}, nil
 	}
-	if err := c.collect(total, weights{total: 1}); err != nil {
-		return shape{reason: "polled: total_query " + err.Error(), counts: countsEvents(total)}, nil
+	if why := c.collect(total, weights{total: 1}); why != "" {
+		return shape{reason: "polled: total_query " + why, counts: countsEvents(total)}, nil
 	}
 	if c.rates && c.increases {
 		return shape{}, errors.New("error_query and total_query mix rate and increase, so their quotient is no ratio: use the same function in both")
@@ -130,10 +132,10 @@ type combination struct {
 	rates, increases bool
 }
 
-// collect adds e, weighed by w, or says why e is no countable expression:
+// collect adds e, weighed by w; else it says why e is no countable expression:
 // sum(rate(x[w])) and increase, their sums and differences, and multiples by
 // numbers; "or vector(0)" changes nothing.
-func (c *combination) collect(e parser.Expr, w weights) error {
+func (c *combination) collect(e parser.Expr, w weights) string {
 	switch e := e.(type) {
 	case *parser.ParenExpr:
 		return c.collect(e.Expr, w)
@@ -149,11 +151,11 @@ func (c *combination) collect(e parser.Expr, w weights) error {
 	case *parser.AggregateExpr:
 		return c.sum(e, w)
 	default:
-		return fmt.Errorf("%w: %s is not a sum of rates", errShape, brief(e))
+		return notCountable("%s is not a sum of rates", brief(e))
 	}
 }
 
-func (c *combination) binary(e *parser.BinaryExpr, w weights) error {
+func (c *combination) binary(e *parser.BinaryExpr, w weights) string {
 	left, leftNumber := constant(e.LHS)
 	right, rightNumber := constant(e.RHS)
 	switch {
@@ -166,29 +168,29 @@ func (c *combination) binary(e *parser.BinaryExpr, w weights) error {
 	case e.Op == parser.LOR && isZeroVector(e.RHS):
 		return c.collect(e.LHS, w)
 	case (e.Op == parser.ADD || e.Op == parser.SUB) && !leftNumber && !rightNumber:
-		if err := c.collect(e.LHS, w); err != nil {
-			return err
+		if why := c.collect(e.LHS, w); why != "" {
+			return why
 		}
 		if e.Op == parser.SUB {
 			w = w.times(-1)
 		}
 		return c.collect(e.RHS, w)
 	}
-	return fmt.Errorf("%w: %s is not a sum of rates", errShape, brief(e))
+	return notCountable("%s is not a sum of rates", brief(e))
 }
 
-func (c *combination) sum(e *parser.AggregateExpr, w weights) error {
+func (c *combination) sum(e *parser.AggregateExpr, w weights) string {
 	if e.Op != parser.SUM {
-		return fmt.Errorf("%w: only sum() keeps counts, not %s()", errShape, e.Op)
+		return notCountable("only sum() keeps counts, not %s()", e.Op)
 	}
 	if len(e.Grouping) > 0 || e.Without {
-		return fmt.Errorf("%w: sum by or without labels makes several results", errShape)
+		return notCountable("sum by or without labels makes several results")
 	}
 	return c.rate(e.Expr, w, fieldValue)
 }
 
 // rate takes rate(x[w]) or increase(x[w]), also inside histogram_count().
-func (c *combination) rate(e parser.Expr, w weights, f field) error {
+func (c *combination) rate(e parser.Expr, w weights, f field) string {
 	for {
 		p, ok := e.(*parser.ParenExpr)
 		if !ok {
@@ -198,7 +200,7 @@ func (c *combination) rate(e parser.Expr, w weights, f field) error {
 	}
 	call, ok := e.(*parser.Call)
 	if !ok || len(call.Args) != 1 {
-		return fmt.Errorf("%w: %s inside sum() is not a rate", errShape, brief(e))
+		return notCountable("%s inside sum() is not a rate", brief(e))
 	}
 	switch call.Func.Name {
 	case "histogram_count":
@@ -213,20 +215,20 @@ func (c *combination) rate(e parser.Expr, w weights, f field) error {
 		c.increases = true
 		return c.selector(call.Args[0], w, f)
 	}
-	return fmt.Errorf("%w: %s() is not rate() or increase()", errShape, call.Func.Name)
+	return notCountable("%s() is not rate() or increase()", call.Func.Name)
 }
 
-func (c *combination) selector(e parser.Expr, w weights, f field) error {
+func (c *combination) selector(e parser.Expr, w weights, f field) string {
 	m, ok := e.(*parser.MatrixSelector)
 	if !ok {
-		return fmt.Errorf("%w: %s is not a plain range of samples", errShape, brief(e))
+		return notCountable("%s is not a plain range of samples", brief(e))
 	}
 	v, ok := m.VectorSelector.(*parser.VectorSelector)
 	if !ok || v.OriginalOffset != 0 || v.OriginalOffsetExpr != nil || v.Timestamp != nil || v.StartOrEnd != 0 || v.Anchored || v.Smoothed {
-		return fmt.Errorf("%w: %s looks at another time than now", errShape, brief(e))
+		return notCountable("%s looks at another time than now", brief(e))
 	}
 	if m.Range != probeWindow || m.RangeExpr != nil {
-		return fmt.Errorf("%w: the range of %s is fixed, not {{.window}}", errShape, brief(v))
+		return notCountable("the range of %s is fixed, not {{.window}}", brief(v))
 	}
 	text := v.String()
 	i := slices.IndexFunc(c.terms, func(t term) bool { return t.selector == text && t.field == f })
@@ -236,7 +238,7 @@ func (c *combination) selector(e parser.Expr, w weights, f field) error {
 	}
 	c.terms[i].bad += w.bad
 	c.terms[i].total += w.total
-	return nil
+	return ""
 }
 
 // constant returns the value of a number literal, also in parentheses or negated.

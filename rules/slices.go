@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -90,7 +92,7 @@ func (e *Engine) writeSlices(ctx context.Context, tr *track, out []slice) error 
 				name string
 				v    float64
 			}{{sliceTotal, s.Total}, {sliceBad, s.Bad}, {sliceSeen, float64(s.Seen)}} {
-				lset := labels.FromStrings(labels.MetricName, part.name, objectiveLabel, tr.id, generationLabel, tr.generation)
+				lset := labels.FromStrings(model.MetricNameLabel, part.name, objectiveLabel, tr.id, generationLabel, tr.generation)
 				if _, err := app.Append(0, lset, s.end, part.v); err != nil && !tooOld(err) {
 					_ = app.Rollback()
 					return fmt.Errorf("append a slice of %s: %w", tr.id, err)
@@ -124,11 +126,11 @@ func (e *Engine) eachSlice(ctx context.Context, id string, from, to int64, f fun
 	}
 	defer func() { _ = q.Close() }()
 	all := term{selector: id, matchers: []*labels.Matcher{
-		labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, sliceTotal+"|"+sliceBad+"|"+sliceSeen),
+		labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, sliceTotal+"|"+sliceBad+"|"+sliceSeen),
 		labels.MustNewMatcher(labels.MatchEqual, objectiveLabel, id),
 	}}
 	return eachSeries(ctx, q, all, func(lset labels.Labels, it chunkenc.Iterator) error {
-		name := lset.Get(labels.MetricName)
+		name := lset.Get(model.MetricNameLabel)
 		eachSample(it, func(in sample) {
 			s := slice{end: in.t}
 			switch name {

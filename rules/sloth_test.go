@@ -119,7 +119,7 @@ func TestReadSlothFaults(t *testing.T) {
 		return strings.Replace(goodSpec, old, now, 1)
 	}
 	for name, c := range map[string]struct{ spec, want string }{
-		"unknown field":         {edit("    description:", "    descripton:"), `s.yaml:8: an entry of slos has no field "descripton"`},
+		"unknown field":         {edit("    description:", "    describe:"), `s.yaml:8: an entry of slos has no field "describe"`},
 		"percent":               {edit("99.9", "100"), "s.yaml:7: objective 100 leaves no error budget"},
 		"above percent":         {edit("99.9", "120"), "s.yaml:7: objective 120 leaves no error budget"},
 		"negative":              {edit("99.9", "-1"), "s.yaml:7: objective -1 promises nothing"},

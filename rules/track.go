@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -229,10 +230,8 @@ func (tr *track) take(s *source, in sample, w weights, clock int64) {
 // takeLate sets a late sample aside for recounting, unless the restore has counted
 // it from the store already.
 func (tr *track) takeLate(s *source, in sample) {
-	for _, t := range s.replayed {
-		if t == in.t {
-			return
-		}
+	if slices.Contains(s.replayed, in.t) {
+		return
 	}
 	if len(s.late) < 10_000 {
 		s.late = append(s.late, in)
