@@ -68,17 +68,21 @@ func (p *Pipeline) Incidents() []Incident {
 	return incidents
 }
 
-// Firing reports whether the group with this key has an alert that fires, silenced or not. Alerts live in memory: after
-// a start the answer is meaningful once the rules have sent what fires.
+// Firing reports whether the group with this key has an alert that fires, silenced or not, or one whose end nobody has
+// been told of yet: the dispatcher forgets a resolved alert only after it has flushed its group. Alerts live in memory:
+// after a start the answer is meaningful once the rules have sent what fires.
 func (p *Pipeline) Firing(groupKey string) bool {
-	return slices.ContainsFunc(p.firingGroups(), func(g *dispatch.AlertGroup) bool { return g.GroupKey == groupKey })
+	groups := p.groupsWith(func(*alert.Alert, time.Time) bool { return true })
+	return slices.ContainsFunc(groups, func(g *dispatch.AlertGroup) bool { return g.GroupKey == groupKey && len(g.Alerts) > 0 })
 }
 
 func (p *Pipeline) firingGroups() dispatch.AlertGroups {
-	groups, _, err := p.groups(context.Background(),
-		func(*dispatch.Route) bool { return true },
-		func(a *alert.Alert, now time.Time) bool { return !a.ResolvedAt(now) },
-	)
+	return p.groupsWith(func(a *alert.Alert, now time.Time) bool { return !a.ResolvedAt(now) })
+}
+
+// groupsWith are the groups with the alerts that keep says true for.
+func (p *Pipeline) groupsWith(keep func(*alert.Alert, time.Time) bool) dispatch.AlertGroups {
+	groups, _, err := p.groups(context.Background(), func(*dispatch.Route) bool { return true }, keep)
 	if err != nil {
 		return nil
 	}

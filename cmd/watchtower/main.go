@@ -75,8 +75,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := ""
-	for _, s := range cmd.SuggestionsFor(args[0]) {
-		hint += fmt.Sprintf("; did you mean %q?", s)
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", like[0])
 	}
 	return fmt.Errorf("unknown command %q for %q%s (see %s --help)", args[0], cmd.CommandPath(), hint, cmd.CommandPath())
 }

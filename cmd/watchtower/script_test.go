@@ -61,7 +61,7 @@ const patience = 60 * time.Second
 
 // eventually URL REGEXP waits until the page at URL answers 200 and matches; with
 // ! until it no longer matches.
-func eventually(ts *testscript.TestScript, neg bool, args []string) error {
+func eventually(ts *testscript.TestScript, negated bool, args []string) error { //nolint:revive // testscript gives every command its negation.
 	if len(args) != 2 {
 		return fmt.Errorf("usage: eventually URL REGEXP")
 	}
@@ -72,30 +72,30 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) error {
 	last := ""
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		body, err := fetch(args[0])
-		if err == nil && want.MatchString(body) != neg {
+		if err == nil && want.MatchString(body) != negated {
 			return nil
 		}
 		last = fmt.Sprintf("%v\n%s", err, body)
 		wait(ts, 100*time.Millisecond)
 	}
-	return fmt.Errorf("after %s %s does not answer as expected (%q, negated: %v); last answer: %s", patience, args[0], args[1], neg, last)
+	return fmt.Errorf("after %s %s does not answer as expected (%q, negated: %v); last answer: %s", patience, args[0], args[1], negated, last)
 }
 
 // cmdRetry runs a command until it succeeds and its output matches: retry REGEXP
 // COMMAND ARG...; with ! until the output no longer matches.
-func cmdRetry(ts *testscript.TestScript, neg bool, args []string) {
+func cmdRetry(ts *testscript.TestScript, negated bool, args []string) { //nolint:revive // As above.
 	if len(args) < 2 {
 		ts.Fatalf("usage: retry REGEXP COMMAND ARG...")
 	}
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) != neg {
+		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) != negated {
 			return
 		}
 		wait(ts, 200*time.Millisecond)
 	}
-	ts.Fatalf("after %s %s does not print %q (negated: %v); it printed: %s", patience, strings.Join(args[1:], " "), args[0], neg, ts.ReadFile("stdout")+ts.ReadFile("stderr"))
+	ts.Fatalf("after %s %s does not print %q (negated: %v); it printed: %s", patience, strings.Join(args[1:], " "), args[0], negated, ts.ReadFile("stdout")+ts.ReadFile("stderr"))
 }
 
 // cmdRender replaces $NAME in files by the script's variables.

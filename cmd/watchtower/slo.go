@@ -37,7 +37,11 @@ func newSLOStatus() *cobra.Command {
 		if *asJSON {
 			return writeIndented(cmd.OutOrStdout(), answer)
 		}
-		objectives, err := decodeObjectives(answer, len(args) == 1)
+		decode := decodeObjectives
+		if len(args) == 1 {
+			decode = decodeObjective
+		}
+		objectives, err := decode(answer)
 		if err != nil {
 			return err
 		}
@@ -46,16 +50,20 @@ func newSLOStatus() *cobra.Command {
 	return cmd
 }
 
-// decodeObjectives reads one objective, or the list of them.
-func decodeObjectives(answer []byte, one bool) ([]web.Objective, error) {
+// decodeObjectives reads the list of all objectives.
+func decodeObjectives(answer []byte) ([]web.Objective, error) {
 	var list struct {
 		Objectives []web.Objective `json:"objectives"`
 	}
-	if one {
-		list.Objectives = make([]web.Objective, 1)
-		return list.Objectives, json.Unmarshal(answer, &list.Objectives[0])
-	}
-	return list.Objectives, json.Unmarshal(answer, &list)
+	err := json.Unmarshal(answer, &list)
+	return list.Objectives, err
+}
+
+// decodeObjective reads one objective.
+func decodeObjective(answer []byte) ([]web.Objective, error) {
+	list := make([]web.Objective, 1)
+	err := json.Unmarshal(answer, &list[0])
+	return list, err
 }
 
 // writeObjectives prints a table, one objective a line.

@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,8 +112,8 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 // Close releases what Open opened, last first. Run must have returned.
 func (a *App) Close() error {
 	var errs []error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		errs = append(errs, a.closers[i]())
+	for _, release := range slices.Backward(a.closers) {
+		errs = append(errs, release())
 	}
 	a.closers = nil
 	return errors.Join(errs...)
@@ -276,7 +277,7 @@ func (a *App) openCollectors(_ context.Context, files config.Files) error {
 func (a *App) URL() string { return a.external.String() }
 
 // OTLPAddrs are the bound addresses of the OTLP receivers, once Ready.
-func (a *App) OTLPAddrs() (grpc, http string) { return a.collectors.OTLPAddrs() }
+func (a *App) OTLPAddrs() (overGRPC, overHTTP string) { return a.collectors.OTLPAddrs() }
 
 // Ready is closed when the server has restored its state and takes telemetry.
 func (a *App) Ready() <-chan struct{} { return a.ready }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A part is something that runs until its context ends and returns once all it
@@ -41,10 +42,10 @@ func runParts(ctx context.Context, parts []part) error {
 	case <-returned:
 	}
 	var errs []error
-	for i := len(running) - 1; i >= 0; i-- {
-		running[i].cancel()
-		<-running[i].done
-		errs = append(errs, running[i].err)
+	for _, s := range slices.Backward(running) {
+		s.cancel()
+		<-s.done
+		errs = append(errs, s.err)
 	}
 	return errors.Join(errs...)
 }

@@ -89,9 +89,8 @@ var (
 
 // yamlFaults turns the YAML library's errors into one "file:line: sentence" each.
 func (l locator) yamlFaults(err error) error {
-	var many *yamlv2.TypeError
 	messages := []string{err.Error()}
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[*yamlv2.TypeError](err); ok {
 		messages = many.Errors
 	}
 	faults := make([]error, len(messages))

@@ -83,8 +83,9 @@ func (d *demo) run(ctx context.Context) (summary Summary, err error) {
 		return Summary{}, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	grpc, http := d.app.OTLPAddrs()
-	d.backend, err = startBackend(ctx, targets, otlp{grpc: grpc, http: http}, d.failing)
+	var to otlp
+	to.grpc, to.http = d.app.OTLPAddrs()
+	d.backend, err = startBackend(ctx, targets, to, d.failing)
 	if err != nil {
 		return Summary{}, err
 	}

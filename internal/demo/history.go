@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
@@ -37,7 +38,7 @@ type pastSeries struct {
 func history() []pastSeries {
 	var past []pastSeries
 	add := func(service, name string, bad, total bool, pairs ...string) {
-		pairs = append(pairs, labels.MetricName, name, "job", service, "instance", service+"-0")
+		pairs = append(pairs, model.MetricNameLabel, name, "job", service, "instance", service+"-0")
 		past = append(past, pastSeries{service: service, bad: bad, total: total, labels: labels.FromStrings(pairs...)})
 	}
 	add("auth", "http_requests_total", false, false, "route", "/login", "code", "200")
