@@ -93,7 +93,7 @@ func TestRefusalsFromBelow(t *testing.T) {
 			if status.Code(err) != test.want || (delay(err) >= time.Second) != test.delayed {
 				t.Errorf("answer %v with delay %s, want %v, delayed %t", err, delay(err), test.want, test.delayed)
 			}
-			if test.delayed && (len(*deferred) != 1 || !strings.Contains(err.Error(), "send the same data again in 1")) {
+			if test.delayed && (len(*deferred) != 1 || !strings.Contains(err.Error(), "send the same data again in ")) {
 				t.Errorf("told of %v; answer %v", *deferred, err)
 			}
 		})

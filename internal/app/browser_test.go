@@ -50,9 +50,6 @@ func TestEveryPageInABrowser(t *testing.T) {
 	}
 }
 
-// objectiveID is that of shareSpec.
-const objectiveID = "share-share-availability"
-
 // browser starts a headless Chromium with a window of that width.
 func browser(t *testing.T, width int64) context.Context {
 	t.Helper()

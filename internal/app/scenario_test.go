@@ -39,6 +39,9 @@ slos:
     alerting: {name: ShareErrorBudgetBurn, ticket_alert: {disable: true}}
 `
 
+// objectiveID is that of shareSpec.
+const objectiveID = "share-share-availability"
+
 // world is a running Watchtower and a backend whose counters the test moves.
 type world struct {
 	t        *testing.T
@@ -292,5 +295,25 @@ func TestFaultToResolvedPage(t *testing.T) {
 	}
 	if pages != 1 {
 		t.Errorf("%d messages in the channel, want one page", pages)
+	}
+}
+
+// TestCountsAreExact compares what the ledger says of any range, and what the
+// Prometheus API says, with what was sent.
+func TestCountsAreExact(t *testing.T) {
+	w := newWorld(t, map[string]string{"slos/share.yaml": shareSpec})
+	now := time.Now().Truncate(time.Second)
+	w.began = now.Add(-41 * time.Minute)
+	w.requests(seconds(now.Add(-40*time.Minute), now), 20, 1)
+	for _, span := range []time.Duration{5 * time.Minute, 17 * time.Minute, 30 * time.Minute} {
+		good, total, err := w.app.engine.Counts(objectiveID, now.Add(-span), now)
+		wantTotal := 21 * span.Seconds()
+		if err != nil || total != wantTotal || total-good != span.Seconds() {
+			t.Errorf("the last %s: %v of %v failed, want %v of %v (%v)", span, total-good, total, span.Seconds(), wantTotal, err)
+		}
+	}
+	_, answer := w.get("/api/v1/query?query=requests_total{outcome=\"bad\"}")
+	if want := fmt.Sprintf(`"%v"]`, w.counters["bad"]); !strings.Contains(answer, want) {
+		t.Errorf("the Prometheus API does not say %s: %s", want, answer)
 	}
 }
