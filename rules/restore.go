@@ -82,8 +82,14 @@ func (e *Engine) restore(ctx context.Context, tr *track, saved *savedTrack) erro
 func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now int64) (origin, error) {
 	width := sliceWidth(tr.obj.Period) * 1000
 	oldest := (now - tr.obj.Period.Milliseconds()) / width * width
+	tr.mu.Lock()
+	tr.queueing = true
+	earliest := tr.earliest
+	tr.mu.Unlock()
 	if saved != nil {
 		tr.adopt(saved)
+		// A sample from before the snapshot that came since is late: count again.
+		saved.clean = saved.clean && (earliest == 0 || earliest > saved.at)
 		cut := (saved.at - e.outOfOrder.Milliseconds() - 60_000) / 60_000 * 60_000
 		if saved.clean || !tr.shape.observed() {
 			return origin{cut: saved.at, exact: true}, nil
@@ -189,11 +195,11 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 		if w == (weights{}) || in.t > r.now+maxAhead {
 			return
 		}
-		if in.t >= r.recent {
-			s.replayed = append(s.replayed, in.t)
-		}
 		if r.from.exact && in.t <= c.LastTime {
 			return
+		}
+		if in.t >= r.recent {
+			s.replayed = append(s.replayed, in.t)
 		}
 		if !r.from.exact && in.t <= r.from.cut {
 			// Only to know where the series stood.
@@ -326,7 +332,7 @@ func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64
 func (tr *track) resume(clock int64) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.restoring, tr.resumedAt = false, clock
+	tr.restoring, tr.queueing, tr.resumedAt = false, false, clock
 	for _, list := range tr.sources {
 		for _, s := range list {
 			for _, in := range s.queue {

@@ -31,11 +31,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	restored := make(chan struct{})
 	wg.Go(func() {
 		e.restoreAll(ctx, snap)
+		close(restored)
 		// A snapshot that claims to be clean must not be used a second time.
 		if snap != nil && snap.clean && ctx.Err() == nil {
 			_ = os.Remove(e.snapPath)
+			e.save(e.now().UnixMilli(), 0)
 		}
-		close(restored)
 		e.restoreLater(ctx)
 	})
 	wg.Go(func() { e.evaluateAlways(ctx, restored) })

@@ -34,12 +34,12 @@ type sample struct {
 
 // source is one watched series of one objective.
 type source struct {
-	lset labels.Labels
 	// value and count weigh the increments of float samples and of the counts of
-	// native histograms.
+	// native histograms. They and the counter come first: every sample needs them.
 	value, count weights
 	counter      ledger.Counter
 	counted      float64
+	lset         labels.Labels
 	late         []sample
 	lateSeen     uint32
 	// queue holds samples that arrive while the objective is being restored, and
@@ -51,40 +51,43 @@ type source struct {
 
 // track is one objective with everything that is counted and decided for it.
 type track struct {
+	// mu guards everything below down to alerts. What every sample needs comes first.
+	mu sync.Mutex
+	// restoring is set until history is counted. Before the restore begins to read
+	// the store, samples need not be kept, since it will find them there; earliest is
+	// the oldest of them. While it reads they are queued.
+	restoring, queueing bool
+	crowded, dirty      bool
+	// since is when we began to watch: counters that start later count in full.
+	since int64
+	// every is the interval of the series that reported last, in milliseconds.
+	every  int64
+	ledger *ledger.Ledger
+
+	obj       Objective
+	judge     judge
+	sources   map[uint64][]*source
+	count     int
+	earliest  int64
+	resumedAt int64
+	queued    int
+	// persisted is the end of the last slice on disk.
+	persisted int64
+	// perTerm counts the series of each term; missing names a selector that is
+	// subtracted and has none: without it all events would look bad, so nothing can
+	// be said.
+	perTerm []int
+	missing string
+	polled  pollState
+	reading reading
+	refused map[string]int
+	alerts  [alertKinds]alertState
+
 	// id, shape and generation never change: an objective that counts other events
 	// gets a new track.
 	id         string
 	shape      shape
 	generation string
-
-	mu sync.Mutex
-	// Below is guarded by mu.
-	obj     Objective
-	judge   judge
-	ledger  *ledger.Ledger
-	sources map[uint64][]*source
-	count   int
-	// since is when we began to watch: counters that start later count in full.
-	since     int64
-	restoring bool
-	resumedAt int64
-	queued    int
-	crowded   bool
-	dirty     bool
-	// persisted is the end of the last slice on disk.
-	persisted int64
-	// every is the interval of the series that reported last, in milliseconds.
-	every int64
-	// perTerm counts the series of each term; missing names a selector that is
-	// subtracted and has none: without it all events would look bad, so nothing can
-	// be said.
-	perTerm  []int
-	missing  string
-	polled   pollState
-	reading  reading
-	alerts   [alertKinds]alertState
-	refused  map[string]int
-	observed uint64
 }
 
 func newTrack(o Objective) (*track, error) {
@@ -190,6 +193,12 @@ func (tr *track) observe(s *source, in sample, clock int64) {
 }
 
 func (tr *track) enqueue(s *source, in sample) {
+	if !tr.queueing {
+		if tr.earliest == 0 || in.t < tr.earliest {
+			tr.earliest = in.t
+		}
+		return
+	}
 	if tr.queued >= maxQueue {
 		tr.refused["queue_full"]++
 		return
@@ -204,7 +213,6 @@ func (tr *track) take(s *source, in sample, w weights, clock int64) {
 		tr.refused["from_the_future"]++
 		return
 	}
-	tr.observed++
 	gap := in.t - s.counter.LastTime
 	delta, verdict := s.counter.Take(in.t, in.start, in.v, tr.since)
 	switch verdict {

@@ -10,8 +10,10 @@ import (
 
 // row is one watched series and the objectives it feeds.
 type row struct {
-	lset  labels.Labels
+	// one is the first of feeds, at hand for the usual row that has no other.
+	one   feed
 	feeds []feed
+	lset  labels.Labels
 }
 
 type feed struct {
@@ -89,6 +91,9 @@ func (e *Engine) feed(lset labels.Labels) *row {
 		}
 		tr.mu.Unlock()
 	}
+	if len(r.feeds) > 0 {
+		r.one = r.feeds[0]
+	}
 	return r
 }
 
@@ -130,6 +135,10 @@ func (e *Engine) observe(id uint64, in sample, h *histogram.FloatHistogram) {
 	if in.t > clock+maxAhead {
 		// Perhaps it is we who slept.
 		clock = e.now().UnixMilli()
+	}
+	if len(r.feeds) == 1 {
+		r.one.track.observe(r.one.source, in, clock)
+		return
 	}
 	for i := range r.feeds {
 		r.feeds[i].track.observe(r.feeds[i].source, in, clock)

@@ -172,6 +172,8 @@ type world struct {
 	values  map[string]float64
 	sent    []*promrules.Alert
 	started time.Time
+	// keep stores a sample; in memory unless a test says otherwise.
+	keep func(labels.Labels, memSample)
 }
 
 func newWorld(t *testing.T, objectives ...Objective) *world {
@@ -191,6 +193,7 @@ func newWorld(t *testing.T, objectives ...Objective) *world {
 			w.sent = append(w.sent, alerts...)
 		},
 	}
+	w.keep = w.store.put
 	w.start()
 	return w
 }
@@ -228,7 +231,7 @@ func (w *world) putStarted(series string, at, start time.Time, v float64) {
 	if !start.IsZero() {
 		st = start.UnixMilli()
 	}
-	w.store.put(lset, memSample{t: at.UnixMilli(), st: st, f: v})
+	w.keep(lset, memSample{t: at.UnixMilli(), st: st, f: v})
 	id, known := w.ids[series]
 	if !known {
 		id = w.engine.Watch(lset)
