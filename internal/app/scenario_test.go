@@ -44,7 +44,7 @@ const objectiveID = "share-share-availability"
 
 // world is a running Watchtower and a backend whose counters the test moves.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	app      *App
 	stop     func()
@@ -58,7 +58,7 @@ collectors: {otlp: {grpc: 127.0.0.1:0, http: 127.0.0.1:0}}
 `
 
 // newWorld writes a configuration and starts a Watchtower on it.
-func newWorld(t *testing.T, files map[string]string) *world {
+func newWorld(t testing.TB, files map[string]string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), began: time.Now().Add(-10 * time.Minute), counters: map[string]float64{}}
 	if _, ok := files["watchtower.yaml"]; !ok {
@@ -262,16 +262,40 @@ func isPage(m inbox.Message) bool {
 	return m.ThreadTS == "" && strings.Contains(m.Text, "Sharing a post works")
 }
 
-// TestFaultToResolvedPage is the product's sentence: telemetry in, a page with its
-// playbook out, marked resolved when the backend recovers.
-func TestFaultToResolvedPage(t *testing.T) {
-	w := newWorld(t, map[string]string{"slos/share.yaml": shareSpec})
+// crossThreshold sends minutes of good requests and then just enough bad ones, and
+// returns when the request was sent whose samples cross the page's threshold.
+func (w *world) crossThreshold() (sent time.Time) {
+	w.t.Helper()
 	now := time.Now()
 	w.requests(seconds(now.Add(-5*time.Minute), now.Add(-12*time.Second)), 20, 0)
 	// Half of all requests fail: after nine seconds the 64 s window burns fast enough.
 	w.requests(seconds(now.Add(-11*time.Second), now.Add(-4*time.Second)), 10, 10)
-	sent := time.Now()
+	sent = time.Now()
 	w.requests(seconds(now.Add(-3*time.Second), now), 10, 10)
+	return sent
+}
+
+// BenchmarkSampleToSlack measures the time from the OTLP request that crosses a
+// page's threshold to Slack's ok, over the built-in route: the wait for the next
+// evaluation (1 s), group_wait (1 s), and what the code adds.
+func BenchmarkSampleToSlack(b *testing.B) {
+	var worst, sum time.Duration
+	for range b.N {
+		w := newWorld(b, map[string]string{"slos/share.yaml": shareSpec})
+		sent := w.crossThreshold()
+		took := w.expect("a page", isPage).Posted.Sub(sent)
+		sum, worst = sum+took, max(worst, took)
+		w.stop()
+	}
+	b.ReportMetric(sum.Seconds()/float64(b.N), "s/page")
+	b.ReportMetric(worst.Seconds(), "s/worst")
+}
+
+// TestFaultToResolvedPage is the product's sentence: telemetry in, a page with its
+// playbook out, marked resolved when the backend recovers.
+func TestFaultToResolvedPage(t *testing.T) {
+	w := newWorld(t, map[string]string{"slos/share.yaml": shareSpec})
+	sent := w.crossThreshold()
 	page := w.expect("a page", isPage)
 	t.Logf("from the sample that crosses the threshold to Slack's ok: %s", page.Posted.Sub(sent).Round(time.Millisecond))
 	if !strings.HasPrefix(page.Text, "🔴") {

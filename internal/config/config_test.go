@@ -1,0 +1,110 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// write puts files into a folder and returns the path of its watchtower.yaml.
+func write(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "watchtower.yaml")
+}
+
+func TestEmptyFileIsTheDefault(t *testing.T) {
+	t.Setenv("SLACK_BOT_TOKEN", "")
+	for _, text := range []string{"", "\n\n", "# only a comment\n", "web: {}\n"} {
+		cfg, err := Load(write(t, map[string]string{"watchtower.yaml": text}))
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if cfg.Web.Listen != "127.0.0.1:9911" || cfg.Collectors.OTLP.GRPC != "127.0.0.1:4317" || time.Duration(cfg.Store.Retention) != 45*24*time.Hour {
+			t.Errorf("%q changes a default: %+v", text, cfg)
+		}
+	}
+}
+
+// TestFaults reads one fault a line: the text of the file, then what must be said.
+func TestFaults(t *testing.T) {
+	fault := func(text string, want ...string) {
+		t.Helper()
+		path := write(t, map[string]string{"watchtower.yaml": text})
+		_, err := Load(path)
+		if err == nil {
+			t.Errorf("%q is taken", text)
+			return
+		}
+		said := strings.ReplaceAll(err.Error(), filepath.Dir(path)+"/", "")
+		for _, w := range want {
+			if !strings.Contains(said, w) {
+				t.Errorf("%q: %s\nlacks %s", text, said, w)
+			}
+		}
+	}
+	fault("web:\n  liste: x\nstore: {retentoin: 1d}\n", `watchtower.yaml:2: unknown key "liste"`, `watchtower.yaml:3: unknown key "retentoin"`)
+	fault("campaigns: {}\n", `watchtower.yaml:1: unknown key "campaigns"`)
+	fault("web: {listen: nowhere}\nstore: {retention: 0s}\n", "watchtower.yaml:1: web.listen", "watchtower.yaml:2: store")
+	fault("notifiers:\n  oncall: x.yaml\n  slack:\n    default_channel: ''\n", "watchtower.yaml:2: ", "watchtower.yaml:4: ")
+	fault("reports:\n  weekly:\n    timezone: Mars/Olympus\n", "watchtower.yaml:3: reports.weekly.timezone")
+	fault("rules: {evaluation_interval: 1ns}\n", "watchtower.yaml:1: ")
+	fault("collectors:\n  scrape_configs:\n    - job_name: a\n      consul_sd_configs: []\n", "watchtower.yaml:4: ", "kubernetes")
+	fault("data_dir: ''\n", "watchtower.yaml:1: data_dir: is empty")
+	fault("a: b: c\n", "watchtower.yaml:1: ")
+	fault("web: {}\nweb: {}\n", `watchtower.yaml:2: key "web"`)
+	fault("- a list\n", "watchtower.yaml:1: ")
+}
+
+func TestPathsAreRelativeToTheFile(t *testing.T) {
+	path := write(t, map[string]string{"watchtower.yaml": "data_dir: d\nplaybooks: [p, /abs]\nnotifiers: {slack: {bot_token_file: token}}\n", "token": " xoxb-1 \n"})
+	cfg, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(path)
+	if cfg.DataDir != filepath.Join(dir, "d") || cfg.Playbooks[0] != filepath.Join(dir, "p") || cfg.Playbooks[1] != "/abs" {
+		t.Errorf("paths %q %q", cfg.DataDir, cfg.Playbooks)
+	}
+	if token, err := cfg.SlackToken(); err != nil || token != "xoxb-1" {
+		t.Errorf("token %q, %v", token, err)
+	}
+}
+
+func TestTokenOfTheEnvironment(t *testing.T) {
+	t.Setenv("SLACK_BOT_TOKEN", "xoxb-2")
+	if token, err := Default().SlackToken(); err != nil || token != "xoxb-2" {
+		t.Errorf("token %q, %v", token, err)
+	}
+}
+
+func TestDefaultPlaybooksNeedNotExist(t *testing.T) {
+	cfg := Default()
+	cfg.Playbooks = []string{filepath.Join(t.TempDir(), "playbooks"), "named"}
+	if dirs := cfg.PlaybookDirs(); len(dirs) != 1 || dirs[0] != "named" {
+		t.Errorf("%q: the folder that was named must be read, the default one only if it is there", dirs)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add("web: {listen: 127.0.0.1:0}\nrules: {objectives: [a]}\n")
+	f.Add("collectors: {scrape_configs: [{job_name: a, static_configs: [{targets: [b]}]}]}")
+	f.Add("notifiers: [")
+	f.Add("collectors: {otelcol: {receivers: {redis: {endpoint: x}}}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := Load(write(t, map[string]string{"watchtower.yaml": text})); err != nil && !strings.Contains(err.Error(), "watchtower.yaml:") {
+			t.Errorf("no file and line: %v", err)
+		}
+	})
+}
