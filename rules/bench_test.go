@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
 )
 
 // many builds an engine of n objectives with an hour of traffic each.
@@ -139,15 +141,13 @@ func BenchmarkSnapshot(b *testing.B) {
 // texts and series.
 func TestMemoryOfAnObjective(t *testing.T) {
 	const n = 200
+	j := newJudge(shareObjective())
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	kept := make([]*track, 0, n)
 	for range n {
-		tr, err := newTrack(shareObjective())
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr := &track{ledger: ledger.New(30 * testDay), judge: j}
 		tr.judge.evaluate(tr.ledger, &tr.reading, begin().UnixMilli(), 1000)
 		kept = append(kept, tr)
 	}
@@ -155,7 +155,7 @@ func TestMemoryOfAnObjective(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	each := (after.HeapAlloc - before.HeapAlloc) / n
 	t.Logf("%d bytes for each of %d objectives", each, len(kept))
-	if each > 50<<10 {
+	if each > 40<<10 {
 		t.Errorf("an objective takes %d bytes", each)
 	}
 	runtime.KeepAlive(kept)

@@ -60,13 +60,13 @@ type Ledger struct {
 // A resolution takes over at an age of 50 times its length, so that an edge is
 // known to 2 % of the window; each finer level reaches a little further than that.
 func steps() [7][2]int64 {
-	return [7][2]int64{{1, 192}, {5, 180}, {15, 220}, {60, 256}, {300, 180}, {900, 204}, {3600, 306}}
+	return [7][2]int64{{1, 192}, {5, 156}, {15, 206}, {60, 256}, {300, 156}, {900, 204}, {3600, 304}}
 }
 
 // lastStep is the coarsest resolution; it reaches to the end of the period.
 const lastStep = 6 * 3600
 
-// New returns an empty ledger for windows up to period: 37 KB for 30 days, less
+// New returns an empty ledger for windows up to period: 36 KB for 30 days, less
 // for shorter periods.
 func New(period time.Duration) *Ledger {
 	l := &Ledger{}
