@@ -89,6 +89,7 @@ func (o Objective) kindSeverity(kind int) (Severity, bool) {
 func (tr *track) decide(now, started int64) bool {
 	r := &tr.reading
 	tr.judge.evaluate(tr.ledger, r, now, tr.every)
+	tr.hot, tr.near = false, tr.closeToFiring()
 	due := false
 	for kind := range tr.alerts {
 		if _, on := tr.obj.kindSeverity(kind); !on {
@@ -99,6 +100,22 @@ func (tr *track) decide(now, started int64) bool {
 		due = due || a.due(now)
 	}
 	return due
+}
+
+// closeToFiring tells whether a page that does not fire has reached a third of what
+// makes it fire. It bounds what judging at once may cost: most objectives are far
+// from any alert at any time.
+func (tr *track) closeToFiring() bool {
+	if tr.alerts[alertPage].firing || tr.obj.Alerting.Page.Disabled {
+		return false
+	}
+	for i, p := range tr.judge.pairs {
+		pr := &tr.reading.pairs[i]
+		if p.Severity == Page && pr.threshold > 0 && min(pr.long, pr.short) >= pr.threshold/3 {
+			return true
+		}
+	}
+	return false
 }
 
 func (tr *track) verdict(kind int, started int64) verdict {

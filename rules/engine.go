@@ -73,6 +73,7 @@ type Engine struct {
 	clock, started atomic.Int64
 	ready          chan struct{}
 	wake           chan struct{}
+	urgent         chan struct{} // an objective close to an alert has seen a bad event
 	rows           rowTable
 
 	// mu guards tracks, index and byLabels; it is taken before the mu of a track.
@@ -106,7 +107,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		snapPath: o.SnapshotPath, send: o.Send, url: strings.TrimSuffix(o.ExternalURL, "/"),
 		outOfOrder: cmp.Or(o.OutOfOrderWindow, 30*time.Minute), rewatch: o.Rewatch,
 		logger: o.Logger.With("component", "rules"), metrics: newMetrics(o.Registerer), now: o.Now,
-		ready: make(chan struct{}), wake: make(chan struct{}, 1),
+		ready: make(chan struct{}), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 		tracks: map[string]*track{}, byLabels: map[uint64][]uint64{},
 	}
 	e.clock.Store(e.now().UnixMilli())
@@ -152,6 +153,7 @@ func (e *Engine) replace(objectives []Objective) (bool, error) {
 			faults = append(faults, fmt.Errorf("objective %q: %w", o.ID, err))
 			continue
 		}
+		tr.urgent = e.urgent
 		fresh[o.ID] = tr
 	}
 	if len(faults) > 0 {

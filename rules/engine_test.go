@@ -65,7 +65,7 @@ func TestAlertSaysWhatPeopleNeed(t *testing.T) {
 			t.Errorf("annotation %s is %q, want %q", name, got, want)
 		}
 	}
-	if d := last.Annotations.Get("description"); !strings.Contains(d, "events failed in the last 5m (3.2%)") ||
+	if d := last.Annotations.Get("description"); !strings.Contains(d, "requests failed in the last 5m (3.2%)") ||
 		!strings.Contains(d, "99.9% over 28d allows 0.1%, so the error budget burns 32 times too fast") || !strings.Contains(d, "of the budget is left; at this rate it is gone in") {
 		t.Errorf("description: %s", d)
 	}

@@ -18,6 +18,9 @@ const (
 	// replayMemory is how long after a restore the times of replayed samples are
 	// kept, to tell a late sample from one that was counted already.
 	replayMemory = time.Minute
+	// gather is how long an early judgement waits for the other samples of the
+	// request that made it urgent.
+	gather = 50 * time.Millisecond
 )
 
 // Run restores the ledger and evaluates until ctx ends; then it saves a snapshot.
@@ -69,12 +72,20 @@ func (e *Engine) evaluateAlways(ctx context.Context, restored <-chan struct{}) {
 	defer tick.Stop()
 	e.Evaluate(ctx)
 	close(e.ready)
+	var soon <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			e.Evaluate(ctx)
+		case <-e.urgent:
+			if soon == nil {
+				soon = time.After(gather)
+			}
+		case <-soon:
+			soon = nil
+			e.evaluate(ctx, func(tr *track) bool { return tr.hot })
 		}
 	}
 }
@@ -82,6 +93,12 @@ func (e *Engine) evaluateAlways(ctx context.Context, restored <-chan struct{}) {
 // Evaluate judges every objective once, now, and sends the alerts that are due.
 // Run calls it at every interval; nothing else needs to.
 func (e *Engine) Evaluate(ctx context.Context) {
+	e.evaluate(ctx, func(*track) bool { return true })
+}
+
+// evaluate judges the objectives that wanted says true for; it is asked under
+// their locks.
+func (e *Engine) evaluate(ctx context.Context, wanted func(*track) bool) {
 	began := time.Now()
 	now := e.now().UnixMilli()
 	e.clock.Store(now)
@@ -91,7 +108,7 @@ func (e *Engine) Evaluate(ctx context.Context) {
 	for _, tr := range e.all() {
 		tr.mu.Lock()
 		if !tr.restoring {
-			if tr.decide(now, started) {
+			if wanted(tr) && tr.decide(now, started) {
 				out = tr.collect(out, now, e.url, e.interval)
 			}
 			for i := range tr.alerts {

@@ -130,20 +130,27 @@ func (tr *track) summary(sev Severity, p pairText) string {
 	}
 	switch {
 	case !a.firing:
-		return o.Promise + ": kept again"
+		return quoted(o.Promise) + " is kept again"
 	case sev == Ticket:
-		return fmt.Sprintf("%s: fails for %s of %s, more than promised", o.Promise, percent(p.ratio()), o.unit())
+		return fmt.Sprintf("%s is slipping: %s of %s fail, more than promised", quoted(o.Promise), percent(p.ratio()), o.unit())
 	default:
-		return fmt.Sprintf("%s: broken for %s of %s", o.Promise, percent(p.ratio()), o.unit())
+		return fmt.Sprintf("%s is broken: %s of %s fail", quoted(o.Promise), percent(p.ratio()), o.unit())
 	}
 }
 
-// unit is what an objective counts.
+// quoted sets a promise apart from what is said about it.
+func quoted(promise string) string { return "“" + promise + "”" }
+
+// unit is what an objective counts, in people's words where its query tells.
 func (o *Objective) unit() string {
-	if o.SLI.Raw() {
-		return "the time"
+	switch {
+	case o.SLI.Raw():
+		return "checks"
+	case strings.Contains(o.SLI.TotalQuery, "request") || strings.Contains(o.SLI.TotalQuery, "_calls_total"):
+		return "requests"
+	default:
+		return "events"
 	}
-	return "events"
 }
 
 func (tr *track) description(kind int, p pairText, left float64, gone string) string {
@@ -152,7 +159,8 @@ func (tr *track) description(kind int, p pairText, left float64, gone string) st
 	if o.SLI.Raw() {
 		fmt.Fprintf(&b, "The error ratio over the last %s is %s", model.Duration(p.Short), percent(p.ratio()))
 	} else {
-		fmt.Fprintf(&b, "%s of %s events failed in the last %s (%s)", number(p.bad), number(p.total), model.Duration(p.Short), percent(p.ratio()))
+		// A window's edge may lie within a slice, so the counts need not be whole.
+		fmt.Fprintf(&b, "%.0f of %.0f %s failed in the last %s (%s)", p.bad, p.total, o.unit(), model.Duration(p.Short), percent(p.ratio()))
 	}
 	fmt.Fprintf(&b, "; the objective of %s over %s allows %s", percent(o.Target), days(o.Period), percent(o.ErrorBudget()))
 	if tr.alerts[kind].firing {
@@ -177,10 +185,10 @@ func (tr *track) description(kind int, p pairText, left float64, gone string) st
 func (tr *track) lostText() (summary, description string) {
 	o, r := &tr.obj, &tr.reading
 	if !tr.alerts[alertLost].firing {
-		return fmt.Sprintf("%s: telemetry of %s is back", o.Promise, o.Service),
+		return fmt.Sprintf("%s: telemetry of %s is back", quoted(o.Promise), o.Service),
 			fmt.Sprintf("Samples arrive again; the last one is from %s.", clockTime(r.anchor))
 	}
-	return fmt.Sprintf("%s: nobody knows, %s has been silent for %s", o.Promise, o.Service, span(time.Duration(r.at-r.anchor)*time.Millisecond)),
+	return fmt.Sprintf("%s: nobody knows, %s has been silent for %s", quoted(o.Promise), o.Service, span(time.Duration(r.at-r.anchor)*time.Millisecond)),
 		fmt.Sprintf("No telemetry has arrived since %s, after there had been traffic. A dead service looks like this, and so does a broken path of its metrics. Until it is back nothing is known about the objective %s over %s, and no alert of it resolves.",
 			clockTime(r.anchor), percent(o.Target), days(o.Period))
 }

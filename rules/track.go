@@ -63,6 +63,11 @@ type track struct {
 	// every is the interval of the series that reported last, in milliseconds.
 	every  int64
 	ledger *ledger.Ledger
+	// near is set while an alert that does not fire is close to firing: then a bad
+	// event is judged at once, and not at the next interval. hot is set once such an
+	// event was seen; urgent tells the engine.
+	near, hot bool
+	urgent    chan<- struct{}
 
 	obj       Objective
 	judge     judge
@@ -207,6 +212,15 @@ func (tr *track) enqueue(s *source, in sample) {
 	s.queue = append(s.queue, in)
 }
 
+// hurry asks the engine to judge the objective soon. The lock is held.
+func (tr *track) hurry() {
+	tr.hot = true
+	select {
+	case tr.urgent <- struct{}{}:
+	default: // It has been asked already.
+	}
+}
+
 // take counts one sample of a series. The lock is held.
 func (tr *track) take(s *source, in sample, w weights, clock int64) {
 	if in.t > clock+maxAhead {
@@ -219,6 +233,9 @@ func (tr *track) take(s *source, in sample, w weights, clock int64) {
 	case ledger.Counted:
 		s.counted += delta
 		tr.ledger.Add(in.t, delta*w.bad, delta*w.total)
+		if tr.near && !tr.hot && delta*w.bad > 0 {
+			tr.hurry()
+		}
 		if w.total != 0 {
 			tr.ledger.Arrive(in.t, s.counter.Reach(gap))
 			tr.every = int64(s.counter.Interval)
