@@ -61,7 +61,7 @@ type Status struct {
 	// ExhaustedIn forecasts when the budget is gone at the present rate; 0 when it
 	// lasts or is spent already (see State).
 	ExhaustedIn time.Duration
-	// Consequence says the state in a sentence for people.
+	// Consequence says in a sentence what the state means for those who plan work.
 	Consequence string
 	UpdatedAt   time.Time
 	Source      Source

@@ -88,7 +88,7 @@ func (tr *track) state(s *Status) (State, string) {
 	case s.BudgetRemaining <= 0 && period.Seen*100 >= j.periodMillis:
 		return StateExhausted, "The budget is spent: changes that can wait should wait."
 	case s.ExhaustedIn > 0 && s.ExhaustedIn < s.Objective.Period:
-		return StateAtRisk, "At this rate the budget is gone in " + span(s.ExhaustedIn) + "."
+		return StateAtRisk, "Reliability comes before features until it lasts again."
 	case errorBurn(r.sums[j.slow], j.budget) > 1:
 		return StateWatch, fmt.Sprintf("More errors than allowed in the last %s, but the budget lasts.", model.Duration(j.spans[j.slow])*model.Duration(time.Millisecond))
 	default:

@@ -70,10 +70,10 @@ func writeHistory(ctx context.Context, dataDir string, until time.Time, story St
 	traffic := newTraffic(story)
 	counters := make([]float64, len(past))
 	refs := make([]storage.SeriesRef, len(past))
-	from := until.Add(-historyLength)
-	for day := from; day.Before(until); day = day.Add(24 * time.Hour) {
+	// The last sample is at until itself: a gap would make the short windows blind.
+	for day := until.Add(-historyLength); day.Before(until); day = day.Add(24 * time.Hour) {
 		app := w.Appender(ctx)
-		for at := day; at.Before(day.Add(24*time.Hour)) && at.Before(until); at = at.Add(historyStep) {
+		for at := day.Add(historyStep); !at.After(day.Add(24 * time.Hour)); at = at.Add(historyStep) {
 			minute := traffic.minute(at, until)
 			for i, s := range past {
 				counters[i] += s.count(minute[s.service])

@@ -78,7 +78,7 @@ func TestHistory(t *testing.T) {
 		it := series.Iterator(nil)
 		for previous := -1.0; it.Next() != chunkenc.ValNone; read++ {
 			at, v := it.At()
-			if v < previous || at >= until.UnixMilli() || at < until.Add(-historyLength).UnixMilli() {
+			if v < previous || at > until.UnixMilli() || at < until.Add(-historyLength).UnixMilli() {
 				t.Fatalf("%s: %v at %d after %v", series.Labels(), v, at, previous)
 			}
 			previous = v
