@@ -68,7 +68,7 @@ func (m matcher) matches(labels map[string]string) bool {
 
 // Load reads the embedded library and then every *.md file below the named
 // folders (or a file named outright). A playbook of a folder replaces the
-// embedded one with the same id. Files called README.md, and files and folders
+// embedded one with the same id. Files called README.md, folders called testdata, and files and folders
 // whose name begins with a dot, are left out.
 //
 // The library is never nil and holds every playbook without fault. The error
@@ -192,7 +192,7 @@ func listFiles(dir string) ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case name != dir && strings.HasPrefix(entry.Name(), "."):
+		case name != dir && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata"):
 			if entry.IsDir() {
 				return fs.SkipDir
 			}

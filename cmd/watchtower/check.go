@@ -16,6 +16,8 @@ func newCheck() *cobra.Command {
 		Long: `Reads watchtower.yaml and every file it names (objectives, Prometheus rules,
 alertmanager.yml, playbooks) and tells every fault at once. An objective that pages
 needs an owner, a playbook and a route that leads to a receiver.`,
+		Example: `  watchtower check
+  watchtower check --config /etc/watchtower/watchtower.yaml`,
 		Args: noArgs,
 	}
 	file := configFlag(cmd)

@@ -31,7 +31,7 @@ func library(cmd *cobra.Command, file string) (*playbooks.Library, error) {
 }
 
 func newPlaybooksList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List every playbook, yours and the built-in ones", Args: noArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List every playbook, yours and the built-in ones", Example: "  watchtower playbooks list --json", Args: noArgs}
 	file := configFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -58,6 +58,17 @@ func newPlaybooksShow() *cobra.Command {
 		Example: "  watchtower playbooks show api-error-rate",
 	}
 	file := configFlag(cmd)
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		lib, err := library(cmd, *file)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		var ids []string
+		for _, p := range lib.All() {
+			ids = append(ids, cobra.CompletionWithDesc(p.ID, p.Title))
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		lib, err := library(cmd, *file)
 		if err != nil {
@@ -81,6 +92,7 @@ func newPlaybooksMatch() *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 	}
 	file := configFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print the playbook as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		labels, err := parseLabels(args)
 		if err != nil {
@@ -93,6 +105,9 @@ func newPlaybooksMatch() *cobra.Command {
 		p, ok := lib.Match(labels)
 		if !ok {
 			return fmt.Errorf("no playbook matches %s: write one with `match:` in a folder that `playbooks:` names, or set the label playbook", strings.Join(args, " "))
+		}
+		if *asJSON {
+			return writeIndented(cmd.OutOrStdout(), p)
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s (%s)\n", p.ID, p.Title, p.Source)
 		return nil

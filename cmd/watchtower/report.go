@@ -20,6 +20,7 @@ func newReportWeekly() *cobra.Command {
 	client := urlFlag(cmd)
 	week := cmd.Flags().String("week", "", "ISO week, as 2026-W47 (default: the last full week)")
 	format := cmd.Flags().String("format", "md", "md or json")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"md", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *format != "md" && *format != "json" {
 			return fmt.Errorf("--format %q: use md or json", *format)

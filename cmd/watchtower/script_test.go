@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"render": cmdRender,
 			"count":  cmdCount,
 			"now":    cmdNow,
+			"hup":    cmdHangUp,
 		},
 	})
 }
@@ -118,6 +120,15 @@ func cmdCount(ts *testscript.TestScript, _ bool, args []string) {
 	if got := len(regexp.MustCompile(args[2]).FindAllString(body, -1)); got != want {
 		ts.Fatalf("%s matches %q %d times, want %d:\n%s", args[1], args[2], got, want, body)
 	}
+}
+
+// cmdHangUp sends SIGHUP to the program started last in the background.
+func cmdHangUp(ts *testscript.TestScript, _ bool, _ []string) {
+	running := ts.BackgroundCmds()
+	if len(running) == 0 {
+		ts.Fatalf("nothing runs in the background")
+	}
+	ts.Check(running[len(running)-1].Process.Signal(syscall.SIGHUP))
 }
 
 // cmdNow writes the time, in nanoseconds since 1970, over NOW in files.

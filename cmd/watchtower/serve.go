@@ -64,13 +64,15 @@ configuration again; a bad file changes nothing and says why.`,
 
 // serve opens the application and runs it until ctx ends, reloading on SIGHUP.
 func serve(ctx context.Context, path string, log *slog.Logger) error {
+	// From the first moment on: a signal that comes while files are opened must not end the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	a, err := app.Open(ctx, app.Options{ConfigFile: path, Logger: log, Version: fullVersion()})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
 	reloading := make(chan struct{})
 	go func() {
 		defer close(reloading)
@@ -85,7 +87,6 @@ func serve(ctx context.Context, path string, log *slog.Logger) error {
 		}
 	}()
 	err = errors.Join(a.Run(ctx), a.Close())
-	signal.Stop(hup)
 	cancel()
 	<-reloading
 	if err != nil {

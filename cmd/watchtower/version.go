@@ -12,16 +12,24 @@ import (
 const version = "0.1.0"
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version, the commit it was built from, and the Go release",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "watchtower %s (%s, %s/%s)\n",
-				fullVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version, the commit it was built from, and the Go release",
+		Example: "  watchtower version --json",
+		Args:    noArgs,
 	}
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *asJSON {
+			return writeIndented(cmd.OutOrStdout(), map[string]string{
+				"version": fullVersion(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+			})
+		}
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "watchtower %s (%s, %s/%s)\n",
+			fullVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	}
+	return cmd
 }
 
 // fullVersion is the version with the commit, where the build recorded one.

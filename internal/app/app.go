@@ -46,6 +46,9 @@ type Options struct {
 	ConfigFile string       // watchtower.yaml; empty: defaults
 	Version    string       // shown on pages and by the API
 	Logger     *slog.Logger // nil: discarded
+	// LocalSlack keeps every message in the local inbox, whatever token the
+	// configuration or the environment holds.
+	LocalSlack bool
 }
 
 // App is one Watchtower. Open makes it, Run runs it, Close releases its files.
@@ -70,6 +73,7 @@ type App struct {
 	collectors *collectors.Collectors
 	site       http.Handler
 
+	opened  config.Config                // the configuration that Open found
 	current atomic.Pointer[config.Files] // the configuration in force
 	ready   chan struct{}
 	closers []func() error // in the order of opening
@@ -93,7 +97,12 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 			a = nil
 		}
 	}()
-	a.useFiles(files, playbookFaults)
+	if playbookFaults != nil {
+		// They must not keep the others from being attached to a page.
+		logger.Error("some playbooks cannot be used", "err", playbookFaults)
+	}
+	a.opened = files.Config
+	a.current.Store(&files)
 	a.registry.MustRegister(
 		promcollectors.NewGoCollector(),
 		promcollectors.NewProcessCollector(promcollectors.ProcessCollectorOpts{}),
@@ -189,6 +198,9 @@ func (a *App) openSlack(_ context.Context, files config.Files) error {
 	token, err := files.Config.SlackToken()
 	if err != nil {
 		return err
+	}
+	if a.options.LocalSlack {
+		token, conf.APIURL = "", ""
 	}
 	o := slack.Options{
 		APIURL: conf.APIURL, Token: token, DefaultChannel: conf.DefaultChannel, DB: a.state,
@@ -302,15 +314,6 @@ func (a *App) Spans() uint64 { return a.collectors.Status().Spans }
 func (a *App) playbook(labels map[string]string) (playbooks.Playbook, bool) {
 	p, ok := a.current.Load().Playbooks.Match(labels)
 	return p.Fill(labels), ok
-}
-
-// useFiles puts a configuration in force. Faulty playbooks are told and left out:
-// they must not keep the others from being attached to a page.
-func (a *App) useFiles(files config.Files, playbookFaults error) {
-	if playbookFaults != nil {
-		a.logger.Error("some playbooks cannot be used", "err", playbookFaults)
-	}
-	a.current.Store(&files)
 }
 
 // buildInfo is the metric that says which version runs.

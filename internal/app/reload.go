@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/watchtower-hub/watchtower/internal/config"
 )
 
@@ -32,16 +34,16 @@ func (a *App) Reload() error {
 
 func (a *App) reload() error {
 	files, playbookFaults, err := config.Read(a.options.ConfigFile)
-	if err != nil {
+	if err := errors.Join(err, playbookFaults); err != nil {
 		return err
 	}
-	a.warnOfRestart(a.current.Load().Config, files.Config)
+	a.warnOfRestart(files.Config)
 	// The collectors bind sockets and may fail still; they keep what runs when they do.
 	if err := a.collectors.Reload(files.Config.Collectors); err != nil {
 		return err
 	}
 	// What follows was checked above: it fails only if a file changed in between.
-	a.useFiles(files, playbookFaults)
+	a.current.Store(&files)
 	return errors.Join(
 		wrap("notifiers", a.pipeline.Reload(files.Config.Notifiers.Alertmanager)),
 		wrap("prometheus rules", a.promRules.Reload(files.Config.Rules.Prometheus)),
@@ -49,14 +51,19 @@ func (a *App) reload() error {
 	)
 }
 
-// warnOfRestart names the changes that a reload cannot make.
-func (a *App) warnOfRestart(old, next config.Config) {
+// warnOfRestart names the keys that are in force as they were at the start, and
+// stay so until the next one.
+func (a *App) warnOfRestart(next config.Config) {
+	old := a.opened
 	for key, changed := range map[string]bool{
-		"web":                       old.Web != next.Web,
-		"data_dir":                  old.DataDir != next.DataDir,
-		"store":                     old.Store != next.Store,
-		"rules.evaluation_interval": old.Rules.EvaluationInterval != next.Rules.EvaluationInterval,
-		"notifiers.slack":           old.Notifiers.Slack != next.Notifiers.Slack,
+		"web":                                   old.Web != next.Web,
+		"data_dir":                              old.DataDir != next.DataDir,
+		"store":                                 old.Store != next.Store,
+		"rules.evaluation_interval":             old.Rules.EvaluationInterval != next.Rules.EvaluationInterval,
+		"notifiers.slack":                       old.Notifiers.Slack != next.Notifiers.Slack,
+		"collectors.global.evaluation_interval": old.Collectors.Global.EvaluationInterval != next.Collectors.Global.EvaluationInterval,
+		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),
+		"reports.weekly.timezone":               old.Reports.Weekly.Timezone != next.Reports.Weekly.Timezone,
 	} {
 		if changed {
 			a.logger.Warn("a changed key takes effect after a restart only", "key", key)
@@ -68,5 +75,5 @@ func wrap(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("reload %s: %w", what, err)
+	return fmt.Errorf("reload %s, a file of which changed while it was read (the other parts are reloaded; reload again): %w", what, err)
 }

@@ -38,7 +38,7 @@ func (a *App) serveWeb(ctx context.Context) error {
 		// Pages that wait for news of the inbox would keep the server from closing.
 		defer context.AfterFunc(ctx, a.inbox.Close)()
 	}
-	return web.Serve(ctx, a.listener, a.site, a.current.Load().Config.Web.ConfigFile, a.logger)
+	return web.Serve(ctx, a.listener, a.site, a.opened.Web.ConfigFile, a.logger)
 }
 
 // collect takes telemetry once the ledger has counted what it missed.

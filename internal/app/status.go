@@ -61,7 +61,7 @@ func (a *App) rulesSection() web.Section {
 		}
 	}
 	facts := []web.Fact{
-		{Name: "Objectives", Value: strconv.Itoa(len(statuses)), Note: "judged every " + a.current.Load().Config.Rules.EvaluationInterval.String()},
+		{Name: "Objectives", Value: strconv.Itoa(len(statuses)), Note: "judged every " + a.opened.Rules.EvaluationInterval.String()},
 		{Name: "Prometheus rule groups", Value: strconv.Itoa(len(groups))},
 	}
 	if broken > 0 {
@@ -104,10 +104,14 @@ func (a *App) sendSection() web.Section {
 
 // slackName says where messages go.
 func (a *App) slackName() string {
-	if a.inbox != nil {
+	switch conf := a.opened.Notifiers.Slack; {
+	case a.inbox != nil:
 		return "the local inbox at /inbox (no token is configured)"
+	case conf.APIURL != "":
+		return conf.APIURL
+	default:
+		return "connected with a bot token"
 	}
-	return "connected with a bot token"
 }
 
 func (a *App) configSection() web.Section {

@@ -3,11 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
-	toolkit "github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/playbooks"
@@ -29,26 +29,37 @@ type Files struct {
 // paging, so their faults are apart and the sound ones are returned.
 func Read(path string) (files Files, playbookFaults, err error) {
 	files.Config, err = Load(path)
-	if err != nil {
-		return files, nil, err
-	}
 	cfg := files.Config
-	var faults []error
-	note := func(err error) { faults = append(faults, err) }
-	files.Objectives, err = rules.ReadObjectives(cfg.Rules.Objectives, "")
-	note(err)
-	note(rules.CheckPromRules(cfg.Rules.Prometheus, ""))
-	files.Alertmanager, err = notifiers.Load(cfg.Notifiers.Alertmanager)
-	note(err)
-	_, err = cfg.SlackToken()
-	note(err)
-	if cfg.Web.ConfigFile != "" {
-		if err := toolkit.Validate(cfg.Web.ConfigFile); err != nil {
-			note(fmt.Errorf("%s: %w", cfg.Web.ConfigFile, err))
+	faults := []error{err}
+	// A file that is not there is a fault of the line that names it.
+	note := func(key string, err error) {
+		for _, fault := range leaves(err) {
+			if errors.Is(fault, fs.ErrNotExist) {
+				fault = cfg.where.fault(key, fmt.Errorf("%s: %w", key, fault))
+			}
+			faults = append(faults, fault)
 		}
 	}
-	files.Playbooks, playbookFaults = playbooks.Load(cfg.PlaybookDirs())
-	return files, playbookFaults, errors.Join(faults...)
+	if !cfg.broken["rules"] {
+		files.Objectives, err = rules.ReadObjectives(cfg.Rules.Objectives, "")
+		note("rules.objectives", err)
+		note("rules.prometheus", rules.CheckPromRules(cfg.Rules.Prometheus, ""))
+	}
+	if !cfg.broken["notifiers"] {
+		files.Alertmanager, err = notifiers.Load(cfg.Notifiers.Alertmanager)
+		note("notifiers.alertmanager", err)
+		_, err = cfg.SlackToken()
+		faults = append(faults, err)
+	}
+	files.Playbooks, err = playbooks.Load(cfg.PlaybookDirs())
+	var missing []error
+	for _, fault := range leaves(err) {
+		if errors.Is(fault, fs.ErrNotExist) {
+			fault = cfg.where.fault("playbooks", fault)
+		}
+		missing = append(missing, fault)
+	}
+	return files, errors.Join(missing...), errors.Join(faults...)
 }
 
 // Result is what `watchtower check` tells.

@@ -6,13 +6,10 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"go.yaml.in/yaml/v2"
 
 	"github.com/watchtower-hub/watchtower/collectors"
 	"github.com/watchtower-hub/watchtower/dashboards"
@@ -34,6 +31,9 @@ type Config struct {
 	Playbooks  []string          `yaml:"playbooks"`
 	Dashboards dashboards.Config `yaml:"dashboards"`
 	Reports    report.Config     `yaml:"reports"`
+
+	where  locator         // of faults in the file
+	broken map[string]bool // sections that could not be read and have their defaults
 }
 
 // Default is the configuration of an instance without a file.
@@ -52,7 +52,8 @@ func Default() Config {
 }
 
 // Load reads the file at path; an empty path gives the defaults. The error joins
-// every fault of the file, each with its line.
+// every fault of the file, each with its line; the sections without fault are
+// usable all the same.
 func Load(path string) (Config, error) {
 	cfg := Default()
 	if path == "" {
@@ -63,20 +64,10 @@ func Load(path string) (Config, error) {
 		return Config{}, fmt.Errorf("read the configuration: %w (`watchtower init DIR` writes one to start from)", err)
 	}
 	where := newLocator(path, text)
-	if err := decode(text, &cfg); err != nil {
-		return Config{}, where.yamlFaults(err)
-	}
-	base := filepath.Dir(path)
-	cfg.resolve(base)
-	return cfg, cfg.validate(where)
-}
-
-// decode is strict, and at ease with an empty file.
-func decode(text []byte, cfg *Config) error {
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil
-	}
-	return yaml.UnmarshalStrict(text, cfg)
+	broken, faults := where.decode(text, &cfg)
+	cfg.where, cfg.broken = where, broken
+	cfg.resolve(filepath.Dir(path))
+	return cfg, errors.Join(errors.Join(faults...), cfg.validate(where))
 }
 
 // validate joins what the sections find wrong with themselves.
@@ -98,6 +89,9 @@ func (c Config) validate(where locator) error {
 		faults = append(faults, where.fault("data_dir", errors.New("is empty: name the folder that holds metrics and state")))
 	}
 	for _, s := range sections {
+		if c.broken[s.name] {
+			continue
+		}
 		for _, err := range leaves(s.validate()) {
 			faults = append(faults, where.fault(s.name, err))
 		}

@@ -62,6 +62,7 @@ func TestFaults(t *testing.T) {
 	fault("rules: {evaluation_interval: 1ns}\n", "watchtower.yaml:1: ")
 	fault("collectors:\n  scrape_configs:\n    - job_name: a\n      consul_sd_configs: []\n", "watchtower.yaml:4: ", "kubernetes")
 	fault("data_dir: ''\n", "watchtower.yaml:1: data_dir: is empty")
+	fault("web: {}\n---\nfoo: bar\n", "watchtower.yaml:3: a second YAML document")
 	fault("a: b: c\n", "watchtower.yaml:1: ")
 	fault("web: {}\nweb: {}\n", `watchtower.yaml:2: key "web"`)
 	fault("- a list\n", "watchtower.yaml:1: ")
@@ -90,10 +91,57 @@ func TestTokenOfTheEnvironment(t *testing.T) {
 }
 
 func TestDefaultPlaybooksNeedNotExist(t *testing.T) {
-	cfg := Default()
-	cfg.Playbooks = []string{filepath.Join(t.TempDir(), "playbooks"), "named"}
-	if dirs := cfg.PlaybookDirs(); len(dirs) != 1 || dirs[0] != "named" {
-		t.Errorf("%q: the folder that was named must be read, the default one only if it is there", dirs)
+	for text, want := range map[string]int{"": 0, "playbooks: [typo/playbooks]\n": 1} {
+		cfg, err := Load(write(t, map[string]string{"watchtower.yaml": text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dirs := cfg.PlaybookDirs(); len(dirs) != want {
+			t.Errorf("%q: %q: a folder that was named must be read, the default one only if it is there", text, dirs)
+		}
+	}
+}
+
+// TestCheckHidesNoFault has faults of every kind in one file and beside it.
+func TestCheckHidesNoFault(t *testing.T) {
+	t.Setenv("SLACK_BOT_TOKEN", "")
+	path := write(t, map[string]string{
+		"watchtower.yaml": `web:
+  foo: 1
+store:
+  retention: -4
+rules:
+  evaluation_interval: 1h
+  objectives: [gone.yaml, bad.yaml]
+collectors:
+  scrape_configs:
+    - job_name: fine
+    - job_name: ""
+    - job_name: later
+      scrape_interval: fast
+notifiers:
+  alertmanager: nofile.yml
+  slack:
+    bot_token_file: notoken
+playbooks:
+  - nodir
+campaigns: {}
+`,
+		"bad.yaml": "version: prometheus/v1\nservice: x\nslos: []\n",
+	})
+	var said strings.Builder
+	for _, f := range Check(path, time.Now()).Faults {
+		said.WriteString(strings.ReplaceAll(f.Error(), filepath.Dir(path)+"/", "") + "\n")
+	}
+	for _, want := range []string{
+		`watchtower.yaml:2: unknown key "foo"`, "watchtower.yaml:4: store.retention: ", "watchtower.yaml:6: rules.evaluation_interval",
+		"watchtower.yaml:11: collectors.scrape_configs.entry 2: ", "watchtower.yaml:13: collectors.scrape_configs.entry 3.scrape_interval: ",
+		"watchtower.yaml:15: notifiers.alertmanager: ", "watchtower.yaml:17: notifiers.slack.bot_token_file: ",
+		"watchtower.yaml:18: playbooks: ", `watchtower.yaml:20: unknown key "campaigns"`, "watchtower.yaml:7: rules.objectives: ", "bad.yaml:",
+	} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("check does not say %q:\n%s", want, said.String())
+		}
 	}
 }
 

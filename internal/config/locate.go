@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -14,16 +15,37 @@ import (
 // locator finds the line of a key in a YAML file. The zero locator knows no file
 // and names the key alone.
 type locator struct {
-	path string
-	root *yamlv3.Node
+	path      string
+	root      *yamlv3.Node
+	documents int // how many YAML documents the file holds
+	second    int // the line of the second
 }
 
 func newLocator(path string, text []byte) locator {
-	var doc yamlv3.Node
-	if err := yamlv3.Unmarshal(text, &doc); err != nil || len(doc.Content) == 0 {
-		return locator{path: path}
+	l := locator{path: path}
+	for decoder := yamlv3.NewDecoder(bytes.NewReader(text)); ; l.documents++ {
+		var doc yamlv3.Node
+		if err := decoder.Decode(&doc); err != nil || len(doc.Content) == 0 {
+			return l
+		}
+		switch l.documents {
+		case 0:
+			l.root = doc.Content[0]
+		case 1:
+			l.second = doc.Content[0].Line
+		}
 	}
-	return locator{path: path, root: doc.Content[0]}
+}
+
+// named tells whether the file has a key, written with dots.
+func (l locator) named(key string) bool {
+	node := l.root
+	for word := range strings.SplitSeq(key, ".") {
+		if _, node = child(node, word); node == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // fault puts file, line and section before a section's error. The key is read from

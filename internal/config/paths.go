@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -37,14 +38,13 @@ func resolved(base, path string) string {
 // PlaybookDirs are the configured folders. The default folder need not exist; one
 // that the file names must.
 func (c Config) PlaybookDirs() []string {
-	var dirs []string
-	for _, dir := range c.Playbooks {
-		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) && filepath.Base(dir) == "playbooks" {
-			continue
-		}
-		dirs = append(dirs, dir)
+	if c.where.named("playbooks") {
+		return c.Playbooks
 	}
-	return dirs
+	return slices.DeleteFunc(slices.Clone(c.Playbooks), func(dir string) bool {
+		_, err := os.Stat(dir)
+		return errors.Is(err, os.ErrNotExist)
+	})
 }
 
 // SlackToken reads the bot token: from the configured file, else from
@@ -56,11 +56,11 @@ func (c Config) SlackToken() (string, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("notifiers.slack.bot_token_file: %w", err)
+		return "", c.where.fault("notifiers", fmt.Errorf("notifiers.slack.bot_token_file: %w", err))
 	}
 	token := strings.TrimSpace(string(text))
 	if token == "" {
-		return "", fmt.Errorf("notifiers.slack.bot_token_file: %s is empty: put the bot token (xoxb-…) into it", file)
+		return "", c.where.fault("notifiers", fmt.Errorf("notifiers.slack.bot_token_file: %s is empty: put the bot token (xoxb-…) into it", file))
 	}
 	return token, nil
 }

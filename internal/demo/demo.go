@@ -118,9 +118,9 @@ func (d *demo) startServer(ctx context.Context, targets map[string]net.Listener)
 	if err != nil {
 		return nil, err
 	}
-	d.app, err = app.Open(ctx, app.Options{ConfigFile: conf, Version: d.options.Version, Logger: d.options.Logger})
+	d.app, err = app.Open(ctx, app.Options{ConfigFile: conf, Version: d.options.Version, Logger: d.options.Logger, LocalSlack: true})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (the demo's address is --listen; port 0 takes any free one)", err)
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ran := make(chan error, 1)

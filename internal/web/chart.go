@@ -49,7 +49,7 @@ func (s slot) ratio() float64 {
 
 // lastDay reads the last day of an objective, slot by slot, up to now.
 func (s *site) lastDay(id string) []slot {
-	end := s.o.Now().Truncate(time.Minute)
+	end := s.o.Now().Truncate(time.Second)
 	slots := make([]slot, 0, chartSlots)
 	for at := end.Add(-chartSlots * chartSlot); at.Before(end); at = at.Add(chartSlot) {
 		one := slot{from: at, to: at.Add(chartSlot)}
