@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,7 +73,7 @@ func expand(patterns []string, base string) ([]string, error) {
 		case err != nil:
 			all = append(all, fmt.Errorf("%s: not a valid pattern: close every [ with a ]", p))
 		case len(found) == 0 && !strings.ContainsAny(p, `*?[\`):
-			all = append(all, fmt.Errorf("%s: no such file: correct the path or remove it", full))
+			all = append(all, fmt.Errorf("%s: no such file: correct the path or remove it (%w)", full, fs.ErrNotExist))
 		}
 		slices.Sort(found)
 		for _, f := range found {

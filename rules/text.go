@@ -130,7 +130,7 @@ func (tr *track) summary(sev Severity, p pairText) string {
 	}
 	switch {
 	case !a.firing:
-		return quoted(o.Promise) + " is kept again"
+		return quoted(o.Promise) + " is no longer broken"
 	case sev == Ticket:
 		return fmt.Sprintf("%s is slipping: %s of %s fail, more than promised", quoted(o.Promise), percent(p.ratio()), o.unit())
 	default:
@@ -198,7 +198,7 @@ func (tr *track) gone(left float64) string {
 	if left <= 0 {
 		return "already spent"
 	}
-	if in := tr.judge.exhaustedIn(tr.ledger, &tr.reading, tr.judge.now); in > 0 {
+	if in := tr.judge.exhaustedIn(tr.ledger, &tr.reading, tr.judge.hour); in > 0 {
 		return "in " + span(in)
 	}
 	return ""
