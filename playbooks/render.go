@@ -31,12 +31,17 @@ func (p Playbook) Summary() string {
 }
 
 // FirstSteps returns the first n steps as Markdown, without their numbers:
-// those of Check, then those of Mitigate; of the whole body where it has
-// neither. Links to other playbooks become their text, since a step may be
+// those of Check, then those of Mitigate, of which the first always has a place:
+// it is the quickest way to help. Where the body has neither section, its steps
+// in order. Links to other playbooks become their text, since a step may be
 // shown anywhere.
 func (p Playbook) FirstSteps(n int) []string {
 	lines := splitLines(p.Body)
-	steps := append(items(sectionLines(lines, Check)), items(sectionLines(lines, Mitigate))...)
+	checks, fixes := items(sectionLines(lines, Check)), items(sectionLines(lines, Mitigate))
+	if len(fixes) > 0 && n > 1 {
+		checks = checks[:min(n-1, len(checks))]
+	}
+	steps := append(checks, fixes...)
 	if len(steps) == 0 {
 		steps = items(lines)
 	}
