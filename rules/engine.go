@@ -60,6 +60,7 @@ type Engine struct {
 	ask1       promrules.QueryFunc
 	ledger     SampleStore
 	snapPath   string
+	births     *births
 	send       promrules.NotifyFunc
 	url        string
 	outOfOrder time.Duration
@@ -110,6 +111,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		ready: make(chan struct{}), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 		tracks: map[string]*track{}, byLabels: map[uint64][]uint64{},
 	}
+	e.births = newBirths(e.snapPath, e.logger)
 	e.clock.Store(e.now().UnixMilli())
 	e.order.Store(&[]*track{})
 	if _, err := e.replace(o.Objectives); err != nil {
@@ -153,7 +155,7 @@ func (e *Engine) replace(objectives []Objective) (bool, error) {
 			faults = append(faults, fmt.Errorf("objective %q: %w", o.ID, err))
 			continue
 		}
-		tr.urgent = e.urgent
+		tr.urgent, tr.births = e.urgent, e.births
 		fresh[o.ID] = tr
 	}
 	if len(faults) > 0 {

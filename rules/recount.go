@@ -92,6 +92,7 @@ func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error 
 			return err
 		}
 	}
+	e.births.remind(s.lset, all)
 	all = slices.DeleteFunc(all, func(in sample) bool {
 		return in.histogram != late[0].histogram || !finite(in.v) || in.v < 0
 	})

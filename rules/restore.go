@@ -98,11 +98,8 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 		return origin{cut: cut}, nil
 	}
 	b := tr.ledger.Bulk(oldest, now)
-	var first, last int64
+	var last int64
 	err := e.eachSlice(ctx, tr.id, oldest, now, func(s slice) {
-		if first == 0 || s.end < first {
-			first = s.end
-		}
 		last = max(last, s.end)
 		b.Add(s.end, s.Bad, s.Total)
 		if s.Seen > 0 {
@@ -117,7 +114,8 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 		return origin{cut: oldest, fresh: true}, nil
 	}
 	b.Flush()
-	tr.since, tr.persisted = first, last
+	// A counter that began within the period counts in full, as it did before.
+	tr.since, tr.persisted = oldest, last
 	return origin{cut: last}, nil
 }
 
@@ -130,7 +128,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 	}
 	defer func() { _ = q.Close() }()
 	r := replayer{
-		ctx: ctx, store: e.store, tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
+		ctx: ctx, store: e.store, births: e.births, tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
 		recent: now - e.outOfOrder.Milliseconds() - maxAhead, visited: map[*source]bool{},
 	}
 	if from.fresh {
@@ -166,6 +164,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 type replayer struct {
 	ctx     context.Context //nolint:containedctx // lives as long as the call of replay
 	store   storage.Queryable
+	births  *births
 	tr      *track
 	from    origin
 	now     int64
@@ -190,11 +189,13 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 		c.LastTime, c.Whole = 0, false
 	}
 	var err error
+	lives := r.births.of(lset)
 	eachSample(it, func(in sample) {
 		w := s.weights(in)
 		if w == (weights{}) || in.t > r.now+maxAhead {
 			return
 		}
+		in.start = lives.start(in)
 		if r.from.exact && in.t <= c.LastTime {
 			return
 		}
@@ -206,7 +207,7 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 			_, _ = c.Take(in.t, in.start, in.v, math.MaxInt64)
 			return
 		}
-		if c.LastTime == 0 && in.start == 0 && !r.from.fresh && err == nil {
+		if c.LastTime == 0 && in.start <= r.from.cut-lookback && !r.from.fresh && err == nil {
 			err = r.stood(s, w)
 		}
 		r.take(s, in, w)
@@ -220,6 +221,7 @@ func (r *replayer) stood(s *source, w weights) error {
 	if err != nil {
 		return err
 	}
+	r.births.remind(s.lset, past)
 	for _, in := range past {
 		if s.weights(in) == w {
 			_, _ = s.counter.Take(in.t, in.start, in.v, math.MaxInt64)
@@ -336,7 +338,8 @@ func (tr *track) resume(clock int64) {
 	for _, list := range tr.sources {
 		for _, s := range list {
 			for _, in := range s.queue {
-				tr.take(s, in, s.weights(in), clock)
+				// What it says of its counter's beginning was noted when it came.
+				_ = tr.take(s, in, s.weights(in), clock)
 			}
 			s.queue = nil
 		}

@@ -29,6 +29,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err != nil {
 		e.logger.Error("snapshot is not used: counting again from slices and samples", "path", e.snapPath, "err", err)
 	}
+	e.births.open(e.horizon())
 	e.started.Store(e.now().UnixMilli())
 	var wg sync.WaitGroup
 	restored := make(chan struct{})
@@ -173,6 +174,7 @@ func (e *Engine) keepHouse(ctx context.Context, restored <-chan struct{}) {
 		if now.Sub(recorded) >= recordStep {
 			recorded = now
 			e.write(ctx, now.UnixMilli())
+			e.births.tidy(e.horizon())
 		}
 		if now.Sub(idle) >= time.Hour {
 			idle = now

@@ -46,7 +46,9 @@ type source struct {
 	// replayed the times of those the restore has counted from the store.
 	queue    []sample
 	replayed []int64
-	repair   *repair
+	// heard is the start time that came last while the objective is being restored.
+	heard  int64
+	repair *repair
 }
 
 // track is one objective with everything that is counted and decided for it.
@@ -88,11 +90,12 @@ type track struct {
 	refused map[string]int
 	alerts  [alertKinds]alertState
 
-	// id, shape and generation never change: an objective that counts other events
-	// gets a new track.
+	// id, shape, generation and births never change: an objective that counts other
+	// events gets a new track.
 	id         string
 	shape      shape
 	generation string
+	births     *births
 }
 
 func newTrack(o Objective) (*track, error) {
@@ -189,12 +192,19 @@ func (tr *track) observe(s *source, in sample, clock int64) {
 		return
 	}
 	tr.mu.Lock()
+	var born bool
 	if tr.restoring {
+		// Whether the start time matters shows only later.
+		born = in.start > 0 && in.start != s.heard && in.t <= clock+maxAhead
+		s.heard = in.start
 		tr.enqueue(s, in)
 	} else {
-		tr.take(s, in, w, clock)
+		born = tr.take(s, in, w, clock)
 	}
 	tr.mu.Unlock()
+	if born {
+		tr.births.note(s.lset, in)
+	}
 }
 
 func (tr *track) enqueue(s *source, in sample) {
@@ -221,17 +231,20 @@ func (tr *track) hurry() {
 	}
 }
 
-// take counts one sample of a series. The lock is held.
-func (tr *track) take(s *source, in sample, w weights, clock int64) {
+// take counts one sample of a series and tells whether its start time made a
+// difference, which the store will not know. The lock is held.
+func (tr *track) take(s *source, in sample, w weights, clock int64) (born bool) {
 	if in.t > clock+maxAhead {
 		tr.refused["from_the_future"]++
-		return
+		return false
 	}
-	gap := in.t - s.counter.LastTime
+	gap, start := in.t-s.counter.LastTime, s.counter.Start
 	delta, verdict := s.counter.Take(in.t, in.start, in.v, tr.since)
 	switch verdict {
 	case ledger.Counted:
 		s.counted += delta
+		// It counted in full: as the first of all, or after a reset.
+		born = in.start > 0 && (gap == in.t || in.start != start && delta == in.v)
 		tr.ledger.Add(in.t, delta*w.bad, delta*w.total)
 		if tr.near && !tr.hot && delta*w.bad > 0 {
 			tr.hurry()
@@ -246,10 +259,12 @@ func (tr *track) take(s *source, in sample, w weights, clock int64) {
 		}
 	case ledger.Late:
 		tr.takeLate(s, in)
+		born = in.start > 0 && in.start != start
 	case ledger.Refused:
 		tr.refused["negative_or_infinite"]++
 	case ledger.Duplicate, ledger.Ignored:
 	}
+	return born
 }
 
 // takeLate sets a late sample aside for recounting, unless the restore has counted

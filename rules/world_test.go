@@ -210,6 +210,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	e.births.open(e.horizon())
 	e.started.Store(w.now.UnixMilli())
 	e.clock.Store(w.now.UnixMilli())
 	e.restoreAll(context.Background(), snap)
