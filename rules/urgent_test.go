@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,14 +15,15 @@ import (
 // A bad event is judged at once when a page is near, and costs nothing when none is.
 func TestBadEventIsJudgedAtOnceWhenAPageIsNear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var paged time.Time
+		var pagedAt atomic.Pointer[time.Time]
 		e, err := NewEngine(EngineOptions{
 			Objectives: []Objective{shareObjective()}, Store: newMemStore(), Ledger: newMemStore(), Interval: 20 * time.Second,
 			Query: func(context.Context, string, time.Time) (promql.Vector, error) { return nil, nil },
 			Send: func(_ context.Context, _ string, alerts ...*promrules.Alert) {
 				for _, a := range alerts {
-					if paged.IsZero() && a.Labels.Get("severity") == "page" && a.State == promrules.StateFiring {
-						paged = time.Now()
+					if pagedAt.Load() == nil && a.Labels.Get("severity") == "page" && a.State == promrules.StateFiring {
+						now := time.Now()
+						pagedAt.Store(&now)
 					}
 				}
 			},
@@ -44,7 +46,7 @@ func TestBadEventIsJudgedAtOnceWhenAPageIsNear(t *testing.T) {
 			now := time.Now()
 			e.Observe(goodID, 0, now.UnixMilli(), served, nil)
 			e.Observe(badID, 0, now.UnixMilli(), failed, nil)
-			if paged.IsZero() {
+			if pagedAt.Load() == nil {
 				last = now
 			}
 		}
@@ -64,7 +66,11 @@ func TestBadEventIsJudgedAtOnceWhenAPageIsNear(t *testing.T) {
 			second(50, 50)
 		}
 		synctest.Wait()
-		if delay := paged.Sub(last); paged.IsZero() || delay < 0 || delay > gather {
+		paged := pagedAt.Load()
+		if paged == nil {
+			t.Fatal("not paged")
+		}
+		if delay := paged.Sub(last); delay < 0 || delay > gather {
 			t.Errorf("paged %s after the sample that crosses the threshold, want at most %s", delay, gather)
 		}
 		cancel()
