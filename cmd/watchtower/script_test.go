@@ -131,10 +131,15 @@ func cmdHangUp(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(running[len(running)-1].Process.Signal(syscall.SIGHUP))
 }
 
-// cmdNow writes the time, in nanoseconds since 1970, over NOW in files.
+// cmdNow writes the time, in nanoseconds since 1970, over NOW in files, and that of
+// half a second before over EARLIER.
 func cmdNow(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
-		text := strings.ReplaceAll(ts.ReadFile(name), "NOW", strconv.FormatInt(time.Now().UnixNano(), 10))
+		now := time.Now()
+		text := strings.NewReplacer(
+			"NOW", strconv.FormatInt(now.UnixNano(), 10),
+			"EARLIER", strconv.FormatInt(now.Add(-500*time.Millisecond).UnixNano(), 10),
+		).Replace(ts.ReadFile(name))
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }
