@@ -5,7 +5,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 
 build: ## the binary, in bin/watchtower
 	@echo "Building Watchtower. The first build compiles its libraries and takes about 6 minutes on two cores; later ones take seconds."
-	go build -trimpath -ldflags="-s -w" -o bin/watchtower ./cmd/watchtower
+	go build -ldflags="-s -w" -o bin/watchtower ./cmd/watchtower
 
 demo: build ## a backend that goes viral and breaks, and Watchtower watching it
 	bin/watchtower demo
