@@ -29,8 +29,28 @@ type Objective struct {
 	Team string
 	// Target is the promised ratio of good events, between 0 and 1 exclusive.
 	Target float64
-	// Period is the length of the rolling window the target holds for.
-	Period time.Duration
+	// Period is the length of time the target holds for. Calendar is nil for a rolling
+	// period; otherwise the period follows the calendar and Period is the longest it
+	// can be.
+	Period   time.Duration
+	Calendar *Calendar
+	// AlsoOver are further spans whose budget is shown; they alert nobody.
+	AlsoOver []Span
+	// Budgeting says what the target is a share of: events unless it is given.
+	Budgeting Budgeting
+	// GroupBy are labels by whose values the objective is split into members, each
+	// with counts and alerts of its own, besides the whole; MaxGroups bounds them.
+	GroupBy   []string
+	MaxGroups int
+	// Parent is the ID of the objective a member belongs to and Group its values of
+	// the labels; both are empty for other objectives.
+	Parent string
+	Group  map[string]string
+	// Meaning says in plain language what it costs people when the promise is broken;
+	// "" when the spec does not say.
+	Meaning string
+	// Policy overrides the consequence texts of states.
+	Policy map[State]string
 	// Labels are the spec's and the objective's own labels, the latter winning.
 	Labels map[string]string
 	// SLI says how good and bad events are measured.
@@ -40,6 +60,9 @@ type Objective struct {
 	// MinBadEvents is how many bad events the long window needs before an alert
 	// fires; it keeps single failures at low traffic from waking people.
 	MinBadEvents float64
+	// Confidence is the probability (0.5 to 1) with which the error ratio must lie
+	// above the threshold before an alert fires: Wilson's lower bound. 0 asks for none.
+	Confidence float64
 	// File and Line tell where the objective is written.
 	File string
 	Line int
@@ -63,6 +86,63 @@ type Alerting struct {
 	Name string
 	// Page and Ticket are the two burn-rate alerts.
 	Page, Ticket AlertSpec
+	// NoTrafficFor asks for a page when no event was seen for so long, although
+	// telemetry arrives and there were events before; 0: none.
+	NoTrafficFor time.Duration
+	// BudgetSpent asks for a ticket at each of these shares of the budget, 0 to 1.
+	BudgetSpent []float64
+	// GoneWithin asks for a ticket when the budget will be gone within these times.
+	GoneWithin []time.Duration
+}
+
+// Method says what a target is a share of.
+type Method string
+
+// The budgeting methods, as OpenSLO names them. Occurrences count events. Timeslices
+// count slices of time that are good as a whole; ratio timeslices average the ratios
+// of the slices that had events.
+const (
+	Occurrences     Method = "occurrences"
+	Timeslices      Method = "timeslices"
+	RatioTimeslices Method = "ratio_timeslices"
+)
+
+// Budgeting says how events become budget. The zero value is by occurrences.
+type Budgeting struct {
+	Method Method
+	// Slice is the length of a slice, whole minutes that divide a day; SliceTarget the
+	// ratio of good events that makes a slice good. Both are 0 for occurrences, the
+	// latter also for ratio timeslices.
+	Slice       time.Duration
+	SliceTarget float64
+}
+
+// Unit is a unit of the calendar.
+type Unit string
+
+// The units a calendar period may be counted in.
+const (
+	Day     Unit = "day"
+	Week    Unit = "week"
+	Month   Unit = "month"
+	Quarter Unit = "quarter"
+	Year    Unit = "year"
+)
+
+// Calendar is a period that follows the calendar: Count units, one after the other,
+// of which one began at Start. Start's location is the time zone; its length changes
+// with daylight saving.
+type Calendar struct {
+	Unit  Unit
+	Count int
+	Start time.Time
+}
+
+// Span is a length of time a budget is reckoned over: the trailing Length, or, with
+// a Calendar, the calendar's period so far; Length is then the longest it can be.
+type Span struct {
+	Length   time.Duration
+	Calendar *Calendar
 }
 
 // AlertSpec is what a spec says about one alert; labels and annotations common to
