@@ -2,13 +2,83 @@ package rules
 
 import "time"
 
-// The alerts of one objective.
+// alertKind is what an alert is about.
+type alertKind uint8
+
+// The kinds of alerts. An objective may have several of the later ones.
 const (
-	alertPage = iota
+	// alertPage and alertTicket are the burn-rate alerts.
+	alertPage alertKind = iota
 	alertTicket
+	// alertLost is silence of the telemetry.
 	alertLost
-	alertKinds
 )
+
+// alertRule is one alert an objective may send. It never changes.
+type alertRule struct {
+	kind alertKind
+	// key names the alert among those of its objective for as long as it means the
+	// same, over restarts and changes of the list.
+	key string
+	// name is the alertname.
+	name     string
+	severity Severity
+	// damp is for how many milliseconds the alert must be quiet before it ends.
+	damp int64
+}
+
+// alertRules lists the alerts of an objective. What a spec has disabled is not
+// among them.
+func alertRules(o Objective, pairs []Pair) []alertRule {
+	var out []alertRule
+	for kind, sev := range []Severity{alertPage: Page, alertTicket: Ticket} {
+		if o.Alert(sev).Disabled {
+			continue
+		}
+		out = append(out, alertRule{
+			kind: alertKind(kind), key: string(sev), name: o.Alerting.Name, severity: sev, damp: burnDamp(pairs, sev),
+		})
+	}
+	if sev, on := o.silenceSeverity(); on {
+		out = append(out, alertRule{kind: alertLost, key: "lost", name: lostName, severity: sev})
+	}
+	return out
+}
+
+// burnDamp is a fifth of the shortest window that fires with this severity, a
+// minute at most.
+func burnDamp(pairs []Pair, s Severity) int64 {
+	damp := int64(0)
+	for _, p := range pairs {
+		if fifth := p.Short.Milliseconds() / 5; p.Severity == s && (damp == 0 || fifth < damp) {
+			damp = min(fifth, 60_000)
+		}
+	}
+	return damp
+}
+
+// silenceSeverity is the severity of an alert about silence: it pages, unless the
+// objective has no page. It is false for an objective that alerts nobody.
+func (o Objective) silenceSeverity() (Severity, bool) {
+	if !o.Alerting.Page.Disabled {
+		return Page, true
+	}
+	return Ticket, !o.Alerting.Ticket.Disabled
+}
+
+// inherit returns states for the new rules out of those of the old ones: an alert
+// that is still wanted goes on where it was.
+func inherit(rules, old []alertRule, states []alertState) []alertState {
+	out := make([]alertState, len(rules))
+	for i, r := range rules {
+		for k, o := range old {
+			if o.key == r.key {
+				out[i] = states[k]
+			}
+		}
+	}
+	return out
+}
 
 const (
 	// resolvedRetention is how long a resolved alert is sent again, as Prometheus
@@ -67,22 +137,6 @@ func (a *alertState) due(now int64) bool {
 	}
 }
 
-// kindSeverity is the severity an alert asks for. Silence pages, unless the
-// objective has no page.
-func (o Objective) kindSeverity(kind int) (Severity, bool) {
-	page, ticket := !o.Alerting.Page.Disabled, !o.Alerting.Ticket.Disabled
-	switch {
-	case kind == alertPage:
-		return Page, page
-	case kind == alertTicket:
-		return Ticket, ticket
-	case page:
-		return Page, true
-	default:
-		return Ticket, ticket
-	}
-}
-
 // decide evaluates the objective and moves its alerts on; it tells whether one of
 // them is to be sent. started is when this process began to watch. The lock is
 // held.
@@ -91,12 +145,9 @@ func (tr *track) decide(now, started int64) bool {
 	tr.judge.evaluate(tr.ledger, r, now, tr.every)
 	tr.hot, tr.near = false, tr.closeToFiring()
 	due := false
-	for kind := range tr.alerts {
-		if _, on := tr.obj.kindSeverity(kind); !on {
-			continue
-		}
-		a := &tr.alerts[kind]
-		a.step(now, tr.judge.damp[kind], tr.verdict(kind, started))
+	for i := range tr.judge.alerts {
+		rule, a := &tr.judge.alerts[i], &tr.alerts[i]
+		a.step(now, rule.damp, tr.verdict(rule, started))
 		due = due || a.due(now)
 	}
 	return due
@@ -106,8 +157,10 @@ func (tr *track) decide(now, started int64) bool {
 // makes it fire. It bounds what judging at once may cost: most objectives are far
 // from any alert at any time.
 func (tr *track) closeToFiring() bool {
-	if tr.alerts[alertPage].firing || tr.obj.Alerting.Page.Disabled {
-		return false
+	for i := range tr.judge.alerts {
+		if tr.judge.alerts[i].kind == alertPage && tr.alerts[i].firing {
+			return false
+		}
 	}
 	for i, p := range tr.judge.pairs {
 		pr := &tr.reading.pairs[i]
@@ -118,17 +171,14 @@ func (tr *track) closeToFiring() bool {
 	return false
 }
 
-func (tr *track) verdict(kind int, started int64) verdict {
-	r := &tr.reading
+func (tr *track) verdict(rule *alertRule, started int64) verdict {
 	switch {
-	case kind == alertLost:
+	case rule.kind == alertLost:
 		return tr.lost(started)
 	case tr.ledger.Last() == 0 || tr.missing != "":
 		return unsure
-	case kind == alertPage:
-		return tr.judge.severity(r, Page)
 	default:
-		return tr.judge.severity(r, Ticket)
+		return tr.judge.severity(&tr.reading, rule.severity)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 const share = "share-requests"
 
 // eachPair runs a test for each window pair with the others disabled.
-func eachPair(t *testing.T, f func(w *world, p Pair, kind int)) {
+func eachPair(t *testing.T, f func(w *world, p Pair, kind alertKind)) {
 	t.Helper()
 	for i, p := range PairsFor(30 * testDay) {
 		t.Run(fmt.Sprintf("%s %s", p.Severity, p), func(t *testing.T) {
@@ -30,7 +30,7 @@ func (p Pair) step() time.Duration { return max(15*time.Second, p.Long/2000) }
 
 func TestFlatBelowThresholdIsSilent(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind alertKind) {
 		for range 20 {
 			w.traffic(p.Long/10, p.step(), 100, 0.9*p.Factor*0.001)
 			if w.alert(share, kind).firing {
@@ -42,7 +42,7 @@ func TestFlatBelowThresholdIsSilent(t *testing.T) {
 
 func TestFlatAboveThresholdFiresInTime(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind alertKind) {
 		w.traffic(p.Long+time.Hour, p.step(), 100, 0)
 		start := w.now
 		r := 1.1 * p.Factor * 0.001
@@ -62,7 +62,7 @@ func TestFlatAboveThresholdFiresInTime(t *testing.T) {
 
 func TestRecoveryResetsByTheShortWindow(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind alertKind) {
 		w.traffic(p.Long+time.Hour, p.step(), 100, 0)
 		for !w.alert(share, kind).firing {
 			w.traffic(p.step(), p.step(), 100, min(1, 3*p.Factor*0.001))
@@ -83,7 +83,7 @@ func TestRecoveryResetsByTheShortWindow(t *testing.T) {
 
 func TestResetInTheWindowCountsNothingTwice(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind alertKind) {
 		for range 12 {
 			w.traffic(p.Long/8, p.step(), 100, 0.8*p.Factor*0.001)
 			// The process restarts: its counters begin at 0.
@@ -107,7 +107,7 @@ func TestMissingBadSeriesMeansNoErrors(t *testing.T) {
 
 func TestSilenceNeverResolvesAndPages(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind alertKind) {
 		w.traffic(p.Long+time.Hour, p.step(), 100, 0)
 		for !w.alert(share, kind).firing {
 			w.traffic(p.step(), p.step(), 100, min(1, 3*p.Factor*0.001))
@@ -147,7 +147,7 @@ func TestSilenceNeverResolvesAndPages(t *testing.T) {
 
 func TestOneFailureAtLowVolumeIsSilent(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(w *world, p Pair, kind int) {
+	eachPair(t, func(w *world, p Pair, kind alertKind) {
 		// 20 events in the long window, one of them bad: 5 %.
 		w.traffic(2*p.Long, p.step(), 20/p.Long.Seconds(), 0)
 		w.count(badSeries, 0)

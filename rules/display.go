@@ -61,20 +61,13 @@ func (tr *track) shown(external string, interval time.Duration) []shownRule {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	var out []shownRule
-	for kind := range tr.alerts {
-		sev, on := tr.obj.kindSeverity(kind)
-		if !on {
-			continue
-		}
-		ls := tr.obj.AlertLabels(sev)
-		s := shownRule{name: ls["alertname"], expr: tr.expression(kind), at: time.UnixMilli(tr.reading.at)}
-		if kind == alertLost {
-			s.name = lostName
-		}
+	for i := range tr.alerts {
+		ls := tr.alertLabels(i)
+		s := shownRule{name: ls["alertname"], expr: tr.expression(i), at: time.UnixMilli(tr.reading.at)}
 		delete(ls, "alertname")
 		s.labels = labels.FromMap(ls)
-		if tr.alerts[kind].firing && tr.reading.at > 0 && !tr.restoring {
-			s.active = tr.alert(kind, sev, external, interval)
+		if tr.alerts[i].firing && tr.reading.at > 0 && !tr.restoring {
+			s.active = tr.alert(i, external, interval)
 		}
 		out = append(out, s)
 	}

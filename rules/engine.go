@@ -174,7 +174,7 @@ func (e *Engine) replace(objectives []Objective) (bool, error) {
 		changed = true
 		if old != nil {
 			old.mu.Lock()
-			tr.alerts = old.alerts
+			tr.alerts = inherit(tr.judge.alerts, old.judge.alerts, old.alerts)
 			old.mu.Unlock()
 		}
 	}

@@ -223,7 +223,7 @@ func TestAlertsAreShownAsPrometheusRules(t *testing.T) {
 			continue
 		}
 		a := active[0]
-		if r.State() != promrules.StateFiring || !a.ActiveAt.Equal(time.UnixMilli(w.alert(share, i).activeAt)) || a.Annotations.Get("summary") == "" || a.Labels.Get("service") != "share" {
+		if r.State() != promrules.StateFiring || !a.ActiveAt.Equal(time.UnixMilli(w.alert(share, alertKind(i)).activeAt)) || a.Annotations.Get("summary") == "" || a.Labels.Get("service") != "share" {
 			t.Errorf("%s: %+v", r.Name(), a)
 		}
 	}

@@ -21,7 +21,7 @@ type judge struct {
 	period, now, hour, slow   int
 	budget, minBad            float64
 	periodMillis, shortMillis int64
-	damp                      [alertKinds]int64
+	alerts                    []alertRule
 }
 
 func newJudge(o Objective) judge {
@@ -44,13 +44,7 @@ func newJudge(o Objective) judge {
 	j.hour = place(all[0].Long.Milliseconds())
 	j.slow = place(all[2].Long.Milliseconds())
 	j.shortMillis = j.spans[0]
-	for kind, s := range [...]Severity{alertPage: Page, alertTicket: Ticket} {
-		for _, p := range j.pairs {
-			if p.Severity == s && (j.damp[kind] == 0 || p.Short.Milliseconds()/5 < j.damp[kind]) {
-				j.damp[kind] = min(p.Short.Milliseconds()/5, 60_000)
-			}
-		}
-	}
+	j.alerts = alertRules(o, j.pairs)
 	return j
 }
 

@@ -139,14 +139,13 @@ type outgoing struct {
 
 // collect adds the alerts that are due, in full text. The lock is held.
 func (tr *track) collect(out []outgoing, now int64, url string, interval time.Duration) []outgoing {
-	for kind := range tr.alerts {
-		a := &tr.alerts[kind]
-		sev, on := tr.obj.kindSeverity(kind)
-		if !on || !a.due(now) {
+	for i := range tr.alerts {
+		a := &tr.alerts[i]
+		if !a.due(now) {
 			continue
 		}
 		first := a.lastSent < max(a.activeAt, a.resolvedAt)
-		out = append(out, outgoing{tr.id, tr.expression(kind), first, tr.alert(kind, sev, url, interval)})
+		out = append(out, outgoing{tr.id, tr.expression(i), first, tr.alert(i, url, interval)})
 		a.lastSent = now
 	}
 	return out

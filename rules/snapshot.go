@@ -24,7 +24,7 @@ import (
 // it was taken; the time; then for each objective the length of its part, as a
 // varint, and the part; at the end a CRC-32C of all before it. It is written beside
 // its place and renamed, so that it is there whole or not at all.
-const snapshotMagic = "watchtower-snapshot-1\n"
+const snapshotMagic = "watchtower-snapshot-2\n"
 
 var errSnapshot = errors.New("the snapshot is damaged or of another version")
 
@@ -43,7 +43,7 @@ type savedTrack struct {
 	persisted  int64
 	polledLast int64
 	every      int64
-	alerts     [alertKinds]alertState
+	alerts     map[string]alertState
 	sources    []savedSource
 	ledger     *ledger.Ledger
 }
@@ -131,7 +131,9 @@ func (tr *track) append(dst []byte) []byte {
 	for _, v := range []int64{tr.since, tr.persisted, tr.polled.last, tr.every} {
 		dst = binary.AppendVarint(dst, v)
 	}
-	for _, a := range tr.alerts {
+	dst = binary.AppendUvarint(dst, uint64(len(tr.alerts)))
+	for i, a := range tr.alerts {
+		dst = appendText(dst, tr.judge.alerts[i].key)
 		firing := int64(0)
 		if a.firing {
 			firing = 1
@@ -228,8 +230,9 @@ func decodeTrack(s *snapshot, part []byte, generation string, period time.Durati
 		return nil
 	}
 	t := &savedTrack{at: s.at, clean: s.clean, since: r.int(), persisted: r.int(), polledLast: r.int(), every: r.int()}
-	for i := range t.alerts {
-		t.alerts[i] = alertState{firing: r.int() == 1, activeAt: r.int(), quietSince: r.int(), resolvedAt: r.int(), lastSent: r.int()}
+	t.alerts = map[string]alertState{}
+	for n := r.uint(); n > 0 && !r.bad; n-- {
+		t.alerts[r.text()] = alertState{firing: r.int() == 1, activeAt: r.int(), quietSince: r.int(), resolvedAt: r.int(), lastSent: r.int()}
 	}
 	b := labels.NewScratchBuilder(0)
 	for n := r.uint(); n > 0 && !r.bad; n-- {
@@ -255,7 +258,10 @@ func decodeTrack(s *snapshot, part []byte, generation string, period time.Durati
 func (tr *track) adopt(s *savedTrack) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.ledger, tr.alerts = s.ledger, s.alerts
+	tr.ledger = s.ledger
+	for i, rule := range tr.judge.alerts {
+		tr.alerts[i] = s.alerts[rule.key]
+	}
 	tr.since, tr.persisted, tr.polled.last, tr.every = s.since, s.persisted, s.polledLast, s.every
 	for _, saved := range s.sources {
 		if src := tr.source(saved.lset); src != nil {

@@ -98,19 +98,12 @@ func (tr *track) state(s *Status) (State, string) {
 
 func (tr *track) alertStatuses() []AlertStatus {
 	var out []AlertStatus
-	for kind := range tr.alerts {
-		sev, on := tr.obj.kindSeverity(kind)
-		if !on {
-			continue
-		}
-		a := AlertStatus{Name: tr.obj.Alerting.Name, Severity: sev, State: AlertInactive}
-		if kind == alertLost {
-			a.Name = lostName
-		}
-		if st := &tr.alerts[kind]; st.firing {
+	for i, rule := range tr.judge.alerts {
+		a := AlertStatus{Name: rule.name, Severity: rule.severity, State: AlertInactive}
+		if st := &tr.alerts[i]; st.firing {
 			a.State, a.Since = AlertFiring, time.UnixMilli(st.activeAt)
 			if tr.reading.at > 0 {
-				a.Summary = tr.annotations(kind, sev, "")["summary"]
+				a.Summary = tr.annotations(i, "")["summary"]
 			}
 		}
 		out = append(out, a)

@@ -12,16 +12,21 @@ import (
 	promrules "github.com/prometheus/prometheus/rules"
 )
 
-// alert writes one alert in full: labels for routing, annotations for people. The
-// lock is held.
-func (tr *track) alert(kind int, sev Severity, url string, interval time.Duration) *promrules.Alert {
-	a := &tr.alerts[kind]
+// alertLabels are the labels of the i-th alert.
+func (tr *track) alertLabels(i int) map[string]string {
+	rule := &tr.judge.alerts[i]
+	ls := tr.obj.AlertLabels(rule.severity)
+	ls["alertname"] = rule.name
+	return ls
+}
+
+// alert writes the i-th alert in full: labels for routing, annotations for people.
+// The lock is held.
+func (tr *track) alert(i int, url string, interval time.Duration) *promrules.Alert {
+	a, sev := &tr.alerts[i], tr.judge.alerts[i].severity
 	now := time.UnixMilli(tr.reading.at)
-	ls := tr.obj.AlertLabels(sev)
-	if kind == alertLost {
-		ls["alertname"] = lostName
-	}
-	notes := tr.annotations(kind, sev, url)
+	ls := tr.alertLabels(i)
+	notes := tr.annotations(i, url)
 	maps.Copy(notes, tr.obj.Alert(sev).Annotations)
 	value := tr.reading.worst(&tr.judge, sev).short
 	fill(ls, ls, url, value)
@@ -96,9 +101,10 @@ func (p pairText) ratio() float64 {
 }
 
 // annotations says what is wrong in plain words and numbers.
-func (tr *track) annotations(kind int, sev Severity, url string) map[string]string {
+func (tr *track) annotations(i int, url string) map[string]string {
 	o, r := &tr.obj, &tr.reading
-	p := r.worst(&tr.judge, sev)
+	rule, firing := &tr.judge.alerts[i], tr.alerts[i].firing
+	p := r.worst(&tr.judge, rule.severity)
 	left := 1 - tr.judge.consumed(r)
 	gone := tr.gone(left)
 	notes := map[string]string{
@@ -113,25 +119,21 @@ func (tr *track) annotations(kind int, sev Severity, url string) map[string]stri
 	if p.Long > 0 {
 		notes["windows"] = p.String()
 	}
-	if kind == alertLost {
-		notes["summary"], notes["description"] = tr.lostText()
+	if rule.kind == alertLost {
+		notes["summary"], notes["description"] = tr.lostText(firing)
 		return notes
 	}
-	notes["summary"] = tr.summary(sev, p)
-	notes["description"] = tr.description(kind, p, left, gone)
+	notes["summary"] = tr.summary(rule, firing, p)
+	notes["description"] = tr.description(firing, p, left, gone)
 	return notes
 }
 
-func (tr *track) summary(sev Severity, p pairText) string {
+func (tr *track) summary(rule *alertRule, firing bool, p pairText) string {
 	o := &tr.obj
-	a := &tr.alerts[alertPage]
-	if sev == Ticket {
-		a = &tr.alerts[alertTicket]
-	}
 	switch {
-	case !a.firing:
+	case !firing:
 		return quoted(o.Promise) + " is no longer broken"
-	case sev == Ticket:
+	case rule.severity == Ticket:
 		return fmt.Sprintf("%s is slipping: %s of %s fail, more than promised", quoted(o.Promise), percent(p.ratio()), o.unit())
 	default:
 		return fmt.Sprintf("%s is broken: %s of %s fail", quoted(o.Promise), percent(p.ratio()), o.unit())
@@ -153,7 +155,7 @@ func (o *Objective) unit() string {
 	}
 }
 
-func (tr *track) description(kind int, p pairText, left float64, gone string) string {
+func (tr *track) description(firing bool, p pairText, left float64, gone string) string {
 	o, r := &tr.obj, &tr.reading
 	var b strings.Builder
 	if o.SLI.Raw() {
@@ -163,7 +165,7 @@ func (tr *track) description(kind int, p pairText, left float64, gone string) st
 		fmt.Fprintf(&b, "%.0f of %.0f %s failed in the last %s (%s)", p.bad, p.total, o.unit(), model.Duration(p.Short), percent(p.ratio()))
 	}
 	fmt.Fprintf(&b, "; the objective of %s over %s allows %s", percent(o.Target), days(o.Period), percent(o.ErrorBudget()))
-	if tr.alerts[kind].firing {
+	if firing {
 		fmt.Fprintf(&b, ", so the error budget burns %s times too fast. ", number(p.short))
 	} else {
 		b.WriteString(". ")
@@ -182,9 +184,9 @@ func (tr *track) description(kind int, p pairText, left float64, gone string) st
 	return b.String()
 }
 
-func (tr *track) lostText() (summary, description string) {
+func (tr *track) lostText(firing bool) (summary, description string) {
 	o, r := &tr.obj, &tr.reading
-	if !tr.alerts[alertLost].firing {
+	if !firing {
 		return fmt.Sprintf("%s: telemetry of %s is back", quoted(o.Promise), o.Service),
 			fmt.Sprintf("Samples arrive again; the last one is from %s.", clockTime(r.anchor))
 	}
@@ -216,16 +218,15 @@ func days(d time.Duration) string {
 
 // expression is PromQL that describes what an alert watches. It is shown, not
 // evaluated.
-func (tr *track) expression(kind int) string {
-	o := &tr.obj
+func (tr *track) expression(i int) string {
+	o, rule := &tr.obj, &tr.judge.alerts[i]
 	id := fmt.Sprintf("{sloth_id=%q}", o.ID)
-	if kind == alertLost {
+	if rule.kind == alertLost {
 		return fmt.Sprintf("absent_over_time(slo:sli_error:ratio_rate%s%s[%s])", model.Duration(tr.judge.spans[tr.judge.now])*model.Duration(time.Millisecond), id, model.Duration(lostAfter))
 	}
-	sev, _ := o.kindSeverity(kind)
 	var parts []string
 	for _, p := range tr.judge.pairs {
-		if p.Severity == sev {
+		if p.Severity == rule.severity {
 			limit := fmt.Sprintf("(%s * %s)", number(p.Factor), number(o.ErrorBudget()))
 			parts = append(parts, fmt.Sprintf("(slo:sli_error:ratio_rate%s%s >= %s and ignoring (sloth_window) slo:sli_error:ratio_rate%s%s >= %s)",
 				model.Duration(p.Short), id, limit, model.Duration(p.Long), id, limit))

@@ -88,7 +88,8 @@ type track struct {
 	polled  pollState
 	reading reading
 	refused map[string]int
-	alerts  [alertKinds]alertState
+	// alerts are the states of judge.alerts, in their order.
+	alerts []alertState
 
 	// id, shape, generation and births never change: an objective that counts other
 	// events gets a new track.
@@ -108,6 +109,7 @@ func newTrack(o Objective) (*track, error) {
 		ledger: ledger.New(o.Period), sources: map[uint64][]*source{},
 		restoring: true, refused: map[string]int{}, perTerm: make([]int, len(s.terms)),
 	}
+	tr.alerts = make([]alertState, len(tr.judge.alerts))
 	tr.inventory()
 	return tr, nil
 }
@@ -116,7 +118,9 @@ func newTrack(o Objective) (*track, error) {
 func (tr *track) retarget(o Objective) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.obj, tr.judge, tr.reading = o, newJudge(o), reading{}
+	j := newJudge(o)
+	tr.alerts = inherit(j.alerts, tr.judge.alerts, tr.alerts)
+	tr.obj, tr.judge, tr.reading = o, j, reading{}
 }
 
 // generation identifies what is counted: two objectives of the same generation

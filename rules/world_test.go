@@ -277,12 +277,18 @@ func (w *world) silence(d, step time.Duration) {
 // tick is one evaluation.
 func (w *world) tick() { w.engine.Evaluate(context.Background()) }
 
-// alert returns the state of one alert.
-func (w *world) alert(id string, kind int) alertState {
+// alert returns the state of the first alert of a kind.
+func (w *world) alert(id string, kind alertKind) alertState {
 	tr := w.engine.track(id)
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	return tr.alerts[kind]
+	for i, rule := range tr.judge.alerts {
+		if rule.kind == kind {
+			return tr.alerts[i]
+		}
+	}
+	w.t.Fatalf("%s has no alert of kind %d", id, kind)
+	return alertState{}
 }
 
 // only keeps one window pair of an objective.
