@@ -51,6 +51,7 @@ func (b *Bulk) Add(t int64, bad, total float64) {
 	b.latest = max(b.latest, t)
 	b.total.Bad += bad
 	b.total.Total += total
+	l.addMarks(t, bad, total)
 	for i := range l.levels {
 		lv := &l.levels[i]
 		newest := l.sealed / lv.res

@@ -32,6 +32,10 @@ func (l *Ledger) Append(dst []byte) []byte {
 			dst = le.AppendUint32(dst, lv.seen[i])
 		}
 	}
+	dst = le.AppendUint64(dst, uint64(len(l.marks)))
+	for _, m := range l.marks {
+		dst = appendCell(le.AppendUint64(dst, uint64(m.Time)), m.Cell)
+	}
 	return dst
 }
 
@@ -65,6 +69,9 @@ func Decode(src []byte, period time.Duration) (*Ledger, []byte, error) {
 			lv.sums[j] = [2]float64{r.float(), r.float()}
 			lv.seen[j] = r.half()
 		}
+	}
+	for n := r.word(); n > 0 && !r.short; n-- {
+		l.SetMark(r.word(), r.cell())
 	}
 	ok := l.sealed >= 0 && l.newest >= 0 && l.sealed < 1<<40 && l.newest <= l.sealed+headSeconds
 	if r.short || !ok {

@@ -52,6 +52,8 @@ type Ledger struct {
 	base    Cell
 	all     Cell
 	version uint32
+	// marks are in order of time.
+	marks []Mark
 	// first and last bound the arrivals; frontier is until when seen time is counted.
 	first, last, frontier int64
 }
@@ -122,6 +124,9 @@ func (l *Ledger) Add(t int64, bad, total float64) {
 	l.newest, l.latest = max(l.newest, s), max(l.latest, t)
 	l.all.Bad += bad
 	l.all.Total += total
+	if len(l.marks) > 0 {
+		l.addMarks(t, bad, total)
+	}
 	if s > l.sealed {
 		c := &l.head[s&(headSeconds-1)]
 		c.Bad += bad
@@ -169,6 +174,7 @@ func (l *Ledger) Cover(from, to int64) {
 		l.seal(s - sealLag)
 	}
 	l.all.Seen += to - from
+	l.coverMarks(from, to)
 	l.newest, l.latest = max(l.newest, s), max(l.latest, to)
 	if edge := l.sealed * 1000; from < edge {
 		l.coverPast(from, min(to, edge))

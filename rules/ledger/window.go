@@ -137,6 +137,11 @@ func (l *Ledger) Truncate(t int64) {
 	} else {
 		l.seal(s)
 	}
+	for i := range l.marks {
+		if l.marks[i].Time > t {
+			l.marks[i].Cell = at
+		}
+	}
 	l.head = [headSeconds]Cell{}
 	l.base, l.all = at, at
 	l.newest, l.latest = max(l.sealed, s), t
