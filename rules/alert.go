@@ -1,6 +1,9 @@
 package rules
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // alertKind is what an alert is about.
 type alertKind uint8
@@ -10,8 +13,12 @@ const (
 	// alertPage and alertTicket are the burn-rate alerts.
 	alertPage alertKind = iota
 	alertTicket
-	// alertLost is silence of the telemetry.
+	// alertLost is silence of the telemetry, alertNoTraffic that of the users.
 	alertLost
+	alertNoTraffic
+	// alertSpent and alertGone are the budget's tickets.
+	alertSpent
+	alertGone
 )
 
 // alertRule is one alert an objective may send. It never changes.
@@ -25,6 +32,9 @@ type alertRule struct {
 	severity Severity
 	// damp is for how many milliseconds the alert must be quiet before it ends.
 	damp int64
+	// label tells the alerts of one name apart, "" where there is only one.
+	label, value string
+	levels
 }
 
 // alertRules lists the alerts of an objective. What a spec has disabled is not
@@ -42,7 +52,11 @@ func alertRules(o Objective, pairs []Pair) []alertRule {
 	if sev, on := o.silenceSeverity(); on {
 		out = append(out, alertRule{kind: alertLost, key: "lost", name: lostName, severity: sev})
 	}
-	return out
+	if ms := o.Alerting.NoTrafficFor.Milliseconds(); ms > 0 && !o.SLI.Raw() {
+		sev, _ := o.silenceSeverity()
+		out = append(out, alertRule{kind: alertNoTraffic, key: "no_traffic", name: noTrafficName, severity: sev, damp: min(ms/5, 60_000)})
+	}
+	return append(out, budgetRules(o)...)
 }
 
 // burnDamp is a fifth of the shortest window that fires with this severity, a
@@ -58,7 +72,7 @@ func burnDamp(pairs []Pair, s Severity) int64 {
 }
 
 // silenceSeverity is the severity of an alert about silence: it pages, unless the
-// objective has no page. It is false for an objective that alerts nobody.
+// objective has no page. It is false for an objective whose burning alerts nobody.
 func (o Objective) silenceSeverity() (Severity, bool) {
 	if !o.Alerting.Page.Disabled {
 		return Page, true
@@ -88,6 +102,8 @@ const (
 	resendDelay = time.Minute
 	// lostAfter is the least silence that means telemetry is lost.
 	lostAfter = 2 * time.Minute
+	// announceEvery is how often it is asked what was announced.
+	announceEvery = time.Minute
 	// lostName is the alertname of silence.
 	lostName = "TelemetryLost"
 )
@@ -100,13 +116,20 @@ type alertState struct {
 	quietSince int64
 	resolvedAt int64
 	lastSent   int64
+	// held keeps a budget ticket from firing, see levels.
+	held bool
 }
 
 // step moves the state on. An alert fires at once and ends after it has been quiet
 // for damp without a break, a fifth of its short window and a minute at most, so
-// that a burn around the threshold does not flap; unsure changes nothing.
+// that a burn around the threshold does not flap; unsure changes nothing, and over
+// ends it at once.
 func (a *alertState) step(now, damp int64, v verdict) {
 	switch {
+	case v == over:
+		if a.firing {
+			a.firing, a.resolvedAt = false, now
+		}
 	case v == burning && !a.firing:
 		*a = alertState{firing: true, activeAt: now, lastSent: a.lastSent}
 	case v == burning, v == unsure:
@@ -121,7 +144,7 @@ func (a *alertState) step(now, damp int64, v verdict) {
 		}
 	}
 	if !a.firing && a.resolvedAt > 0 && now-a.resolvedAt > resolvedRetention.Milliseconds() {
-		*a = alertState{}
+		*a = alertState{held: a.held}
 	}
 }
 
@@ -142,12 +165,14 @@ func (a *alertState) due(now int64) bool {
 // held.
 func (tr *track) decide(now, started int64) bool {
 	r := &tr.reading
+	tr.announce(now)
 	tr.judge.evaluate(tr.ledger, r, now, tr.every)
+	tr.evaluateMore()
 	tr.hot, tr.near = false, tr.closeToFiring()
 	due := false
 	for i := range tr.judge.alerts {
 		rule, a := &tr.judge.alerts[i], &tr.alerts[i]
-		a.step(now, rule.damp, tr.verdict(rule, started))
+		a.step(now, rule.damp, tr.verdict(rule, a, started))
 		due = due || a.due(now)
 	}
 	return due
@@ -171,15 +196,49 @@ func (tr *track) closeToFiring() bool {
 	return false
 }
 
-func (tr *track) verdict(rule *alertRule, started int64) verdict {
+func (tr *track) verdict(rule *alertRule, a *alertState, started int64) verdict {
 	switch {
 	case rule.kind == alertLost:
 		return tr.lost(started)
-	case tr.ledger.Last() == 0 || tr.missing != "":
+	case tr.ledger.Last() == 0:
 		return unsure
+	case rule.kind == alertNoTraffic:
+		return tr.reading.flow.ceased(&tr.reading, a.firing)
+	case tr.missing != "":
+		return unsure
+	case rule.kind == alertSpent:
+		return tr.spent(rule, a)
+	case rule.kind == alertGone:
+		return tr.goneSoon(rule, a)
 	default:
 		return tr.judge.severity(&tr.reading, rule.severity)
 	}
+}
+
+// evaluateMore reads what only the alerts of some objectives need.
+func (tr *track) evaluateMore() {
+	j, r := &tr.judge, &tr.reading
+	if j.silent > 0 {
+		r.flow.measure(tr.ledger, r, j.silent, tr.every)
+	}
+	if j.within == 0 {
+		return
+	}
+	r.goneIn = math.Inf(1)
+	if o, ok := j.look(tr.ledger, r, j.hour, tr.announced); ok {
+		if in, ok := o.gone(j.within, quickSteps); ok {
+			r.goneIn = in
+		}
+	}
+}
+
+// announce asks now and then how many events were announced for the period ahead.
+func (tr *track) announce(now int64) {
+	if tr.announced == nil || now-tr.reading.askedAt < announceEvery.Milliseconds() {
+		return
+	}
+	tr.reading.askedAt = now
+	tr.reading.ahead = tr.announced.in(now, now+tr.judge.periodMillis)
 }
 
 // lost judges silence: after having had traffic, nothing has arrived for longer

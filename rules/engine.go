@@ -45,7 +45,11 @@ type EngineOptions struct {
 	OutOfOrderWindow time.Duration
 	// Rewatch is called by Reload when other series are wanted than before, so that
 	// the store offers every series to Watch again; may be nil.
-	Rewatch    func()
+	Rewatch func()
+	// Expected tells how many events of a service were announced for the time between
+	// from and to, on top of its usual traffic: by a campaign. It is asked often and
+	// must be quick; nil when nobody announces anything.
+	Expected   func(service string, from, to time.Time) (volume float64, ok bool)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	// Now is the clock; time.Now when nil.
@@ -63,6 +67,7 @@ type Engine struct {
 	births     *births
 	send       promrules.NotifyFunc
 	url        string
+	expected   func(service string, from, to time.Time) (volume float64, ok bool)
 	outOfOrder time.Duration
 	rewatch    func()
 	logger     *slog.Logger
@@ -106,7 +111,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	e := &Engine{
 		interval: cmp.Or(o.Interval, time.Second), store: o.Store, ask1: o.Query, ledger: o.Ledger,
 		snapPath: o.SnapshotPath, send: o.Send, url: strings.TrimSuffix(o.ExternalURL, "/"),
-		outOfOrder: cmp.Or(o.OutOfOrderWindow, 30*time.Minute), rewatch: o.Rewatch,
+		outOfOrder: cmp.Or(o.OutOfOrderWindow, 30*time.Minute), rewatch: o.Rewatch, expected: o.Expected,
 		logger: o.Logger.With("component", "rules"), metrics: newMetrics(o.Registerer), now: o.Now,
 		ready: make(chan struct{}), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 		tracks: map[string]*track{}, byLabels: map[uint64][]uint64{},
@@ -155,7 +160,7 @@ func (e *Engine) replace(objectives []Objective) (bool, error) {
 			faults = append(faults, fmt.Errorf("objective %q: %w", o.ID, err))
 			continue
 		}
-		tr.urgent, tr.births = e.urgent, e.births
+		tr.urgent, tr.births, tr.announced = e.urgent, e.births, e.announcedFor(o)
 		fresh[o.ID] = tr
 	}
 	if len(faults) > 0 {
@@ -167,7 +172,7 @@ func (e *Engine) replace(objectives []Objective) (bool, error) {
 	for id, tr := range fresh {
 		old := e.tracks[id]
 		if old != nil && old.generation == tr.generation {
-			old.retarget(tr.obj)
+			old.retarget(tr.obj, tr.announced)
 			fresh[id] = old
 			continue
 		}

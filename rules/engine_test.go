@@ -66,10 +66,10 @@ func TestAlertSaysWhatPeopleNeed(t *testing.T) {
 		}
 	}
 	if d := last.Annotations.Get("description"); !strings.Contains(d, "requests failed in the last 5m (3.2%)") ||
-		!strings.Contains(d, "99.9% over 28d allows 0.1%, so the error budget burns 32 times too fast") || !strings.Contains(d, "of the budget is left; at this rate it is gone in") {
+		!strings.Contains(d, "99.9% over 28d allows 0.1%, so the error budget burns 32 times too fast") || !strings.Contains(d, "of the budget is left; at this rate it is gone between tomorrow 19:00 and Thursday 22:00 UTC") {
 		t.Errorf("description: %s", d)
 	}
-	if g := last.Annotations.Get("budget_gone"); !strings.HasPrefix(g, "in ") {
+	if g := last.Annotations.Get("budget_gone"); g != "between tomorrow 19:00 and Thursday 22:00 UTC" {
 		t.Errorf("budget_gone: %q", g)
 	}
 	w.sent = nil

@@ -19,9 +19,16 @@ type judge struct {
 	spans                     []int64
 	long, short               []int
 	period, now, hour, slow   int
+	six                       int
 	budget, minBad            float64
 	periodMillis, shortMillis int64
 	alerts                    []alertRule
+	// z is how many standard deviations below its estimate the error ratio must still
+	// be above a threshold; 0 asks for none.
+	z float64
+	// silent is how long no event may be seen, 0 for ever; within is the longest time
+	// ahead the end of the budget is looked for at every evaluation. Milliseconds.
+	silent, within int64
 }
 
 func newJudge(o Objective) judge {
@@ -42,9 +49,22 @@ func newJudge(o Objective) judge {
 	j.period = place(j.periodMillis)
 	j.now = place(all[0].Short.Milliseconds())
 	j.hour = place(all[0].Long.Milliseconds())
+	j.six = place(all[1].Long.Milliseconds())
 	j.slow = place(all[2].Long.Milliseconds())
 	j.shortMillis = j.spans[0]
+	if !o.SLI.Raw() {
+		j.z = quantile(min(o.Confidence, mostConfident))
+	}
 	j.alerts = alertRules(o, j.pairs)
+	for i := range j.alerts {
+		switch rule := &j.alerts[i]; rule.kind {
+		case alertNoTraffic:
+			j.silent = o.Alerting.NoTrafficFor.Milliseconds()
+		case alertGone:
+			j.within = max(j.within, int64(-rule.clear))
+		default:
+		}
+	}
 	return j
 }
 
@@ -61,6 +81,13 @@ type reading struct {
 	// volume is the number of events expected in a period: those seen in the last
 	// one, scaled up by what was not covered.
 	volume float64
+	// ahead is what was announced on top for the period to come, as of askedAt.
+	ahead   float64
+	askedAt int64
+	// flow and goneIn, the milliseconds until the budget is gone, are read only for
+	// objectives with alerts about them; +Inf: it lasts.
+	flow   flow
+	goneIn float64
 }
 
 type pairReading struct {
@@ -76,6 +103,8 @@ const (
 	unsure verdict = iota
 	quiet
 	burning
+	// over: another alert says more, so this one ends at once.
+	over
 )
 
 // errorBurn is the burn rate of a window: error ratio over budget. A window
@@ -141,17 +170,19 @@ func coverage(seen, span, lag, every int64) float64 {
 func (j *judge) pair(p Pair, r *reading, long, short int) pairReading {
 	l, s := r.sums[long], r.sums[short]
 	out := pairReading{
-		threshold: threshold(p, r.volume, l.Total, r.sums[j.period].Seen),
+		threshold: threshold(p, r.volume+r.ahead, l.Total, r.sums[j.period].Seen),
 		long:      errorBurn(l, j.budget),
 		short:     errorBurn(s, j.budget),
 	}
+	// The ratio that burns at the threshold.
+	sure := j.z == 0 || out.long > 0 && j.surely(l.Bad, l.Total, out.threshold*l.Bad/l.Total/out.long)
 	seenLong, seenShort := r.coverage[long] >= minCoverage, r.coverage[short] >= minCoverage
 	switch {
-	case l.Total > 0 && s.Total > 0 && out.long >= out.threshold && out.short >= out.threshold && l.Bad >= j.minBad && l.Bad > 0:
+	case l.Total > 0 && s.Total > 0 && out.long >= out.threshold && out.short >= out.threshold && l.Bad >= j.minBad && l.Bad > 0 && sure:
 		out.verdict = burning
 	case seenShort && s.Total > 0 && out.short < out.threshold:
 		out.verdict = quiet
-	case seenLong && (out.long < out.threshold || l.Bad < j.minBad):
+	case seenLong && (out.long < out.threshold || l.Bad < j.minBad || !sure):
 		out.verdict = quiet
 	}
 	return out

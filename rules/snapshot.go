@@ -138,6 +138,9 @@ func (tr *track) append(dst []byte) []byte {
 		if a.firing {
 			firing = 1
 		}
+		if a.held {
+			firing |= 2
+		}
 		for _, v := range []int64{firing, a.activeAt, a.quietSince, a.resolvedAt, a.lastSent} {
 			dst = binary.AppendVarint(dst, v)
 		}
@@ -232,7 +235,8 @@ func decodeTrack(s *snapshot, part []byte, generation string, period time.Durati
 	t := &savedTrack{at: s.at, clean: s.clean, since: r.int(), persisted: r.int(), polledLast: r.int(), every: r.int()}
 	t.alerts = map[string]alertState{}
 	for n := r.uint(); n > 0 && !r.bad; n-- {
-		t.alerts[r.text()] = alertState{firing: r.int() == 1, activeAt: r.int(), quietSince: r.int(), resolvedAt: r.int(), lastSent: r.int()}
+		key, bits := r.text(), r.int()
+		t.alerts[key] = alertState{firing: bits&1 > 0, held: bits&2 > 0, activeAt: r.int(), quietSince: r.int(), resolvedAt: r.int(), lastSent: r.int()}
 	}
 	b := labels.NewScratchBuilder(0)
 	for n := r.uint(); n > 0 && !r.bad; n-- {

@@ -61,6 +61,8 @@ type Status struct {
 	// ExhaustedIn forecasts when the budget is gone at the present rate; 0 when it
 	// lasts or is spent already (see State).
 	ExhaustedIn time.Duration
+	// Forecast is the same as a band and in words.
+	Forecast Forecast
 	// Consequence says in a sentence what the state means for those who plan work.
 	Consequence string
 	UpdatedAt   time.Time

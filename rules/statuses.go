@@ -68,7 +68,7 @@ func (tr *track) statusLocked() Status {
 			Coverage: min(r.coverage[j.long[i]], r.coverage[j.short[i]]), Firing: pr.verdict == burning,
 		})
 	}
-	s.ExhaustedIn = j.exhaustedIn(tr.ledger, r, j.hour)
+	s.Forecast, s.ExhaustedIn = tr.forecast()
 	s.State, s.Consequence = tr.state(&s)
 	return s
 }

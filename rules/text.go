@@ -200,10 +200,8 @@ func (tr *track) gone(left float64) string {
 	if left <= 0 {
 		return "already spent"
 	}
-	if in := tr.judge.exhaustedIn(tr.ledger, &tr.reading, tr.judge.hour); in > 0 {
-		return "in " + span(in)
-	}
-	return ""
+	f, _ := tr.forecast()
+	return f.Text
 }
 
 func clockTime(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05 UTC on 2 January") }

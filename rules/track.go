@@ -88,6 +88,8 @@ type track struct {
 	polled  pollState
 	reading reading
 	refused map[string]int
+	// announced is what people have announced, nil for nothing.
+	announced announced
 	// alerts are the states of judge.alerts, in their order.
 	alerts []alertState
 
@@ -115,12 +117,12 @@ func newTrack(o Objective) (*track, error) {
 }
 
 // retarget gives the track a new wording, target or alerting; its counts stay.
-func (tr *track) retarget(o Objective) {
+func (tr *track) retarget(o Objective, extra announced) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	j := newJudge(o)
 	tr.alerts = inherit(j.alerts, tr.judge.alerts, tr.alerts)
-	tr.obj, tr.judge, tr.reading = o, j, reading{}
+	tr.obj, tr.judge, tr.reading, tr.announced = o, j, reading{}, extra
 }
 
 // generation identifies what is counted: two objectives of the same generation
