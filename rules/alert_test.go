@@ -55,3 +55,23 @@ func TestFiringStateSurvivesAChangedList(t *testing.T) {
 		})
 	}
 }
+
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	general := Policy{StateExhausted: "Features wait", StateUnknown: "Ask the platform team"}
+	objectives := general.Under([]Objective{shareObjective(), shareObjective(func(o *Objective) {
+		o.ID, o.Policy = "other", map[State]string{StateExhausted: "Nobody minds!"}
+	})})
+	w := newWorld(t, objectives...)
+	says := func(id, want string) {
+		t.Helper()
+		if s, _ := w.engine.Status(id); s.Consequence != want {
+			t.Errorf("%s is %s: %q, want %q", id, s.State, s.Consequence, want)
+		}
+	}
+	w.tick()
+	says(share, "Nothing is known yet: no events have been seen. Ask the platform team.")
+	w.traffic(testDay, time.Minute, 10, 0.05)
+	says(share, "Features wait.")
+	says("other", "Nobody minds!")
+}

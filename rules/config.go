@@ -17,6 +17,9 @@ type Config struct {
 	Objectives []string `yaml:"objectives"`
 	// Prometheus are glob patterns of Prometheus rule files.
 	Prometheus []string `yaml:"prometheus"`
+	// Policy says what follows from the states of a budget, for objectives that do
+	// not say it themselves.
+	Policy Policy `yaml:"policy"`
 }
 
 // DefaultConfig returns the section as it is when the file leaves it out.
@@ -40,6 +43,7 @@ func (c Config) Validate() error {
 	for _, p := range c.Prometheus {
 		faults = append(faults, validGlob("rules.prometheus", p))
 	}
+	faults = append(faults, c.Policy.Validate("rules.policy"))
 	return errors.Join(faults...)
 }
 

@@ -73,26 +73,35 @@ func (tr *track) statusLocked() Status {
 	return s
 }
 
-// state judges the budget: the worst that holds.
+// state judges the budget: the worst that holds, and what follows from it: the
+// objective's policy, else a general sentence. Why nothing is known is said in any
+// case.
 func (tr *track) state(s *Status) (State, string) {
 	j, r := &tr.judge, &tr.reading
-	period := r.sums[j.period]
-	switch {
+	state, consequence := StateHealthy, "The budget will last the period."
+	switch period := r.sums[j.period]; {
 	case tr.ledger.Last() == 0 || period.Total <= 0:
-		return StateUnknown, "Nothing is known yet: no events have been seen."
+		state, consequence = StateUnknown, "Nothing is known yet: no events have been seen."
 	case tr.missing != "":
-		return StateUnknown, "Nothing can be said: " + tr.reason() + "."
+		state, consequence = StateUnknown, "Nothing can be said: "+tr.reason()+"."
 	case r.lag > 0 && r.coverage[j.hour] < minCoverage:
-		return StateUnknown, "Nothing is known since " + clockTime(r.anchor) + ": no telemetry arrives."
+		state, consequence = StateUnknown, "Nothing is known since "+clockTime(r.anchor)+": no telemetry arrives."
 	// One hundredth of the period must have been seen before ruin is declared.
-	case s.BudgetRemaining <= 0 && period.Seen*100 >= j.periodMillis:
-		return StateExhausted, "The budget is spent: changes that can wait should wait."
+	case s.BudgetRemaining <= 0 && j.enough(r):
+		state, consequence = StateExhausted, "The budget is spent: changes that can wait should wait."
 	case s.ExhaustedIn > 0 && s.ExhaustedIn < s.Objective.Period:
-		return StateAtRisk, "Reliability comes before features until it lasts again."
+		state, consequence = StateAtRisk, "Reliability comes before features until it lasts again."
 	case errorBurn(r.sums[j.slow], j.budget) > 1:
-		return StateWatch, fmt.Sprintf("More errors than allowed in the last %s, but the budget lasts.", model.Duration(j.spans[j.slow])*model.Duration(time.Millisecond))
+		state = StateWatch
+		consequence = fmt.Sprintf("More errors than allowed in the last %s, but the budget lasts.", model.Duration(j.spans[j.slow])*model.Duration(time.Millisecond))
+	}
+	switch own := sentence(strings.TrimSpace(s.Objective.Policy[state])); {
+	case own == ".":
+		return state, consequence
+	case state == StateUnknown:
+		return state, consequence + " " + own
 	default:
-		return StateHealthy, "The budget will last the period."
+		return state, own
 	}
 }
 

@@ -42,6 +42,7 @@ func Read(path string) (files Files, playbookFaults, err error) {
 	}
 	if !cfg.broken["rules"] {
 		files.Objectives, err = rules.ReadObjectives(cfg.Rules.Objectives, "")
+		files.Objectives = cfg.Rules.Policy.Under(files.Objectives)
 		note("rules.objectives", err)
 		note("rules.prometheus", rules.CheckPromRules(cfg.Rules.Prometheus, ""))
 	}

@@ -60,6 +60,7 @@ func TestFaults(t *testing.T) {
 	fault("notifiers:\n  oncall: x.yaml\n  slack:\n    default_channel: ''\n", "watchtower.yaml:2: ", "watchtower.yaml:4: ")
 	fault("reports:\n  weekly:\n    timezone: Mars/Olympus\n", "watchtower.yaml:3: reports.weekly.timezone")
 	fault("rules: {evaluation_interval: 1ns}\n", "watchtower.yaml:1: ")
+	fault("rules:\n  policy:\n    exhausted: freeze\n    at_rsik: hurry\n    watch: ''\n", "watchtower.yaml:4: rules.policy.at_rsik: there is no such state: use healthy, watch, at_risk", "watchtower.yaml:5: rules.policy.watch: is empty")
 	fault("collectors:\n  scrape_configs:\n    - job_name: a\n      consul_sd_configs: []\n", "watchtower.yaml:4: ", "kubernetes")
 	fault("data_dir: ''\n", "watchtower.yaml:1: data_dir: is empty")
 	fault("web: {}\n---\nfoo: bar\n", "watchtower.yaml:3: a second YAML document")
