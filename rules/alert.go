@@ -165,6 +165,7 @@ func (a *alertState) due(now int64) bool {
 // held.
 func (tr *track) decide(now, started int64) bool {
 	r := &tr.reading
+	tr.roll(now)
 	tr.announce(now)
 	tr.judge.evaluate(tr.ledger, r, now, tr.every)
 	tr.evaluateMore()

@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,9 @@ type EngineOptions struct {
 	// Ledger keeps fine slices for long: a TSDB of its own that takes samples of any
 	// age.
 	Ledger SampleStore
+	// DB keeps corrections and the generations of objectives; only this process
+	// remembers them when nil.
+	DB *sql.DB
 	// SnapshotPath is a file for the state between two runs; none when "".
 	SnapshotPath string
 	// Send hands alerts on, as Prometheus' rule manager does; nil drops them.
@@ -65,6 +69,7 @@ type Engine struct {
 	ledger     SampleStore
 	snapPath   string
 	births     *births
+	books      *books
 	send       promrules.NotifyFunc
 	url        string
 	expected   func(service string, from, to time.Time) (volume float64, ok bool)
@@ -119,6 +124,10 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	e.births = newBirths(e.snapPath, e.logger)
 	e.clock.Store(e.now().UnixMilli())
 	e.order.Store(&[]*track{})
+	var err error
+	if e.books, err = openBooks(context.Background(), o.DB); err != nil {
+		return nil, err
+	}
 	if _, err := e.replace(o.Objectives); err != nil {
 		return nil, err
 	}
@@ -132,11 +141,20 @@ func (e *Engine) Ready() <-chan struct{} { return e.ready }
 // other events than before; new ones are restored while the others go on. On error
 // nothing has changed.
 func (e *Engine) Reload(objectives []Objective) error {
-	changed, err := e.replace(objectives)
+	ctx := context.Background()
+	c, err := e.replace(objectives)
 	if err != nil {
 		return err
 	}
-	if changed {
+	for _, old := range c.replaced {
+		if err := e.handOver(ctx, old); err != nil {
+			e.fault("persist", err)
+		}
+	}
+	if err := e.recut(ctx); err != nil {
+		e.fault("mark", err)
+	}
+	if c.fresh {
 		e.rewatch()
 		select {
 		case e.wake <- struct{}{}:
@@ -146,9 +164,17 @@ func (e *Engine) Reload(objectives []Objective) error {
 	return nil
 }
 
-// replace sets the objectives and tells whether new tracks have come.
-func (e *Engine) replace(objectives []Objective) (bool, error) {
+// change tells what a replacement of objectives brought: whether there are new
+// tracks, and the old versions of those that count other events now.
+type change struct {
+	fresh    bool
+	replaced []*track
+}
+
+// replace sets the objectives.
+func (e *Engine) replace(objectives []Objective) (change, error) {
 	var faults []error
+	var versions []version
 	fresh := map[string]*track{}
 	for _, o := range objectives {
 		if fresh[o.ID] != nil {
@@ -162,22 +188,28 @@ func (e *Engine) replace(objectives []Objective) (bool, error) {
 		}
 		tr.urgent, tr.births, tr.announced = e.urgent, e.births, e.announcedFor(o)
 		fresh[o.ID] = tr
+		versions = append(versions, version{o, e.newEra(o)})
 	}
 	if len(faults) > 0 {
-		return false, errors.Join(faults...)
+		return change{}, errors.Join(faults...)
+	}
+	if err := e.books.noteEras(context.Background(), versions); err != nil {
+		return change{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	changed := false
+	var out change
 	for id, tr := range fresh {
 		old := e.tracks[id]
-		if old != nil && old.generation == tr.generation {
-			old.retarget(tr.obj, tr.announced)
+		tr.judge.segments = e.segmentsOf(tr.obj)
+		if old != nil && old.generation == tr.generation && old.remembers == tr.remembers {
+			old.retarget(tr)
 			fresh[id] = old
 			continue
 		}
-		changed = true
+		out.fresh = true
 		if old != nil {
+			out.replaced = append(out.replaced, old)
 			old.mu.Lock()
 			tr.alerts = inherit(tr.judge.alerts, old.judge.alerts, old.alerts)
 			old.mu.Unlock()
@@ -192,7 +224,7 @@ func (e *Engine) replace(objectives []Objective) (bool, error) {
 	e.order.Store(&order)
 	e.rematch()
 	e.metrics.objectives.Set(float64(len(order)))
-	return changed, nil
+	return out, nil
 }
 
 // all returns the tracks by ID.

@@ -10,7 +10,7 @@ import (
 // that nothing burns.
 const minCoverage = 0.9
 
-// judge holds what an objective's evaluation needs and never changes.
+// judge holds what an objective's evaluation needs; only its segments change.
 type judge struct {
 	pairs   []Pair
 	dropped []string
@@ -22,6 +22,9 @@ type judge struct {
 	six                       int
 	budget, minBad            float64
 	periodMillis, shortMillis int64
+	// segments cut time where the budget changes or a correction begins or ends; there
+	// are none for most objectives.
+	segments []segment
 	alerts                    []alertRule
 	// z is how many standard deviations below its estimate the error ratio must still
 	// be above a threshold; 0 asks for none.
@@ -75,8 +78,12 @@ type reading struct {
 	// beyond what the sampling interval explains.
 	at, anchor, lag int64
 	edges           []ledger.Edge
-	sums            []ledger.Cell
+	sums            []tally
 	coverage        []float64
+	// spent is what the period holds on which the budget is reckoned: the trailing
+	// one, or the calendar's so far, whose beginning and end are in calendar.
+	spent    tally
+	calendar periodState
 	pairs           []pairReading
 	// volume is the number of events expected in a period: those seen in the last
 	// one, scaled up by what was not covered.
@@ -107,15 +114,6 @@ const (
 	over
 )
 
-// errorBurn is the burn rate of a window: error ratio over budget. A window
-// without events says nothing and burns at 0.
-func errorBurn(c ledger.Cell, budget float64) float64 {
-	if c.Total <= 0 {
-		return 0
-	}
-	return c.Bad / c.Total / budget
-}
-
 // threshold is the burn rate at which a pair fires: its factor, or less when the
 // long window carries more than its share of the period's traffic, so that the
 // share Budget of the whole period's budget is spent at a lower ratio
@@ -131,7 +129,7 @@ func threshold(p Pair, volume, long float64, covered int64) float64 {
 func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 	if r.edges == nil {
 		r.edges = make([]ledger.Edge, len(j.spans))
-		r.sums = make([]ledger.Cell, len(j.spans))
+		r.sums = make([]tally, len(j.spans))
 		r.coverage = make([]float64, len(j.spans))
 		r.pairs = make([]pairReading, len(j.pairs))
 	}
@@ -139,16 +137,23 @@ func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 	r.at = now
 	r.anchor = min(now, l.Last())
 	r.lag = max(0, now-r.anchor-every-every/2)
-	until := l.Until(r.anchor)
+	until := edge{r.anchor, l.Until(r.anchor)}
 	for i, span := range j.spans {
 		from := max(r.anchor-span, l.First()-1)
-		r.sums[i] = until.Sub(l.UntilEdge(&r.edges[i], r.anchor-span))
-		r.coverage[i] = coverage(r.sums[i].Seen, r.anchor-from, r.lag, every)
+		r.sums[i] = j.between(l, edge{r.anchor - span, l.UntilEdge(&r.edges[i], r.anchor-span)}, until)
+		r.coverage[i] = coverage(r.sums[i].Seen, r.anchor-from-r.sums[i].out, r.lag, every)
 	}
 	period := r.sums[j.period]
 	r.volume = period.Total
 	if covered := period.Seen; covered > 0 && covered < j.periodMillis {
 		r.volume = period.Total * float64(j.periodMillis) / float64(covered)
+	}
+	r.spent = period
+	if r.calendar.to > 0 {
+		r.spent = tally{}
+		if r.calendar.from < r.anchor {
+			r.spent = j.between(l, edgeAt(l, r.calendar.from), until)
+		}
 	}
 	for i, p := range j.pairs {
 		r.pairs[i] = j.pair(p, r, j.long[i], j.short[i])
@@ -171,8 +176,8 @@ func (j *judge) pair(p Pair, r *reading, long, short int) pairReading {
 	l, s := r.sums[long], r.sums[short]
 	out := pairReading{
 		threshold: threshold(p, r.volume+r.ahead, l.Total, r.sums[j.period].Seen),
-		long:      errorBurn(l, j.budget),
-		short:     errorBurn(s, j.budget),
+		long:      l.errorBurn(),
+		short:     s.errorBurn(),
 	}
 	// The ratio that burns at the threshold.
 	sure := j.z == 0 || out.long > 0 && j.surely(l.Bad, l.Total, out.threshold*l.Bad/l.Total/out.long)
@@ -207,12 +212,25 @@ func worse(a, b verdict) verdict {
 	return min(a, b)
 }
 
-// consumed is the share of the period's error budget that is spent. It is measured
-// against the volume expected of the whole period: otherwise one failure among the
-// first events would look like ruin.
+// consumed is the share of the period's error budget that is spent.
 func (j *judge) consumed(r *reading) float64 {
-	if r.volume <= 0 {
-		return 0
+	if allowed := j.allowance(r); allowed > 0 {
+		return r.spent.Bad / allowed
 	}
-	return r.sums[j.period].Bad / (j.budget * r.volume)
+	return 0
+}
+
+// allowance is how many bad events the budget of the whole period allows: those
+// that its events so far allow, and for the rest those of the volume expected.
+// Otherwise one failure among the first events would look like ruin.
+func (j *judge) allowance(r *reading) float64 {
+	return r.spent.allowed + j.budget*max(0, j.expected(r)-r.spent.Total)
+}
+
+// expected is the number of events expected of the whole period.
+func (j *judge) expected(r *reading) float64 {
+	if r.calendar.to > 0 {
+		return r.volume * float64(r.calendar.to-r.calendar.from) / float64(j.periodMillis)
+	}
+	return r.volume
 }

@@ -39,16 +39,16 @@ func (f announced) in(from, to int64) float64 {
 // the same time last week; without such a week, the window's own rate. Announced
 // events come on top.
 type outlook struct {
+	judge   *judge
 	ledger  *ledger.Ledger
 	at      int64
 	until   ledger.Cell
-	period  ledger.Cell
+	period  tally
 	ratio   float64
-	budget  float64
-	volume  float64
+	volume  float64 // expected of the whole period
 	extra   announced
 	from    int64 // where the period begins now
-	fixed   bool  // the period does not move: nothing ages out
+	fixed   bool  // a calendar's period does not move: nothing ages out
 	horizon int64 // as far as it looks
 	unseen  int64 // how much of a moving period lies before the first arrival
 
@@ -67,8 +67,11 @@ func (j *judge) look(l *ledger.Ledger, r *reading, window int, extra announced) 
 	}
 	period := r.sums[j.period]
 	o := outlook{
-		ledger: l, at: r.anchor, until: l.Until(r.anchor), period: period, ratio: w.Bad / w.Total, budget: j.budget, volume: r.volume,
+		judge: j, ledger: l, at: r.anchor, until: l.Until(r.anchor), period: r.spent, ratio: w.Bad / w.Total, volume: j.expected(r),
 		extra: extra, from: r.anchor - j.periodMillis, horizon: j.periodMillis, unseen: max(0, j.periodMillis-period.Seen),
+	}
+	if r.calendar.to > 0 {
+		o.fixed, o.from, o.horizon = true, r.calendar.from, max(0, r.calendar.to-r.anchor)
 	}
 	length := min(j.spans[window], max(w.Seen, 1))
 	organic := max(0, w.Total-extra.in(r.anchor-length, r.anchor))
@@ -101,13 +104,14 @@ func (o *outlook) left(h int64) float64 {
 	come := o.arrivals(h)
 	if o.fixed {
 		// The whole period's budget is there from its first day on.
-		return o.budget*max(o.volume, o.period.Total+come) - (o.period.Bad + o.ratio*come)
+		rest := max(o.volume, o.period.Total+come) - o.period.Total
+		return o.period.allowed + o.judge.budget*rest - (o.period.Bad + o.ratio*come)
 	}
-	stay := o.until.Sub(o.ledger.Until(o.from + h))
+	stay := o.judge.between(o.ledger, edge{o.from + h, o.ledger.Until(o.from + h)}, edge{o.at, o.until})
 	// Until the period has been covered nothing ages out; what is missing is taken
 	// as good, as the expected volume says.
 	missing := (o.volume - o.period.Total) * max(0, 1-float64(h)/float64(max(1, o.unseen)))
-	return o.budget*(stay.Total+missing+come) - (stay.Bad + o.ratio*come)
+	return stay.allowed + o.judge.budget*(missing+come) - (stay.Bad + o.ratio*come)
 }
 
 // gone returns after how many milliseconds the budget is gone, looking no further

@@ -102,7 +102,7 @@ func (tr *track) sees() bool {
 // enough tells whether a hundredth of the events expected of the period was seen:
 // before that a few failures would look like ruin.
 func (j *judge) enough(r *reading) bool {
-	return r.sums[j.period].Total*100 >= r.volume
+	return r.spent.Total*100 >= j.expected(r)
 }
 
 // goneSoon judges how soon the budget will be gone, if errors go on as in the last
@@ -111,7 +111,7 @@ func (j *judge) enough(r *reading) bool {
 // errors go on.
 func (tr *track) goneSoon(rule *alertRule, a *alertState) verdict {
 	j, r := &tr.judge, &tr.reading
-	burns := r.sums[j.hour].Bad >= j.minBad && errorBurn(r.sums[j.now], j.budget) >= 1
+	burns := r.sums[j.hour].Bad >= j.minBad && r.sums[j.now].errorBurn() >= 1
 	if j.consumed(r) >= 1 {
 		switch {
 		case !a.firing:

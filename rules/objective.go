@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"maps"
 	"time"
 )
@@ -115,6 +116,14 @@ type Budgeting struct {
 	// latter also for ratio timeslices.
 	Slice       time.Duration
 	SliceTarget float64
+}
+
+// String names the budgeting; it is empty for occurrences.
+func (b Budgeting) String() string {
+	if b.Method == "" || b.Method == Occurrences {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s at %v", b.Method, b.Slice, b.SliceTarget)
 }
 
 // Unit is a unit of the calendar.

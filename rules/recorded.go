@@ -81,9 +81,9 @@ func (tr *track) recordedSamples(now int64) []recordedSample {
 		add("slo:sli_error:ratio_rate"+window, c.Bad/c.Total, "sloth_window", window)
 	}
 	if c := r.sums[j.now]; c.Total > 0 {
-		add("slo:current_burn_rate:ratio", errorBurn(c, j.budget))
+		add("slo:current_burn_rate:ratio", c.errorBurn())
 	}
-	if r.sums[j.period].Total > 0 {
+	if r.spent.Total > 0 {
 		consumed := j.consumed(r)
 		add("slo:period_burn_rate:ratio", consumed)
 		add("slo:period_error_budget_remaining:ratio", 1-consumed)

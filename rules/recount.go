@@ -18,10 +18,10 @@ const (
 // applied. It holds for the late samples it was made from and no others.
 type repair struct {
 	upTo    uint32
-	changes []change
+	changes []adjustment
 }
 
-type change struct {
+type adjustment struct {
 	t     int64
 	delta float64
 	w     weights
@@ -111,10 +111,10 @@ func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error 
 	r := &repair{upTo: seen}
 	for t, delta := range diff {
 		if delta != 0 {
-			r.changes = append(r.changes, change{t, delta, s.weights(late[0])})
+			r.changes = append(r.changes, adjustment{t, delta, s.weights(late[0])})
 		}
 	}
-	slices.SortFunc(r.changes, func(a, b change) int { return int(a.t - b.t) })
+	slices.SortFunc(r.changes, func(a, b adjustment) int { return int(a.t - b.t) })
 	tr.mu.Lock()
 	s.repair = r
 	tr.mu.Unlock()

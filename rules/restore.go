@@ -45,6 +45,9 @@ func (e *Engine) restoreAll(ctx context.Context, snap *snapshot) {
 					e.logger.Error("history of an objective is incomplete", "objective", tr.id, "err", err)
 				}
 				tr.resume(e.now().UnixMilli())
+				if err := e.cut(ctx, tr); err != nil && ctx.Err() == nil {
+					e.fault("mark", err)
+				}
 				progress.done(tr.id)
 			}
 		})
@@ -81,7 +84,7 @@ func (e *Engine) restore(ctx context.Context, tr *track, saved *savedTrack) erro
 // begin loads what is known already.
 func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now int64) (origin, error) {
 	width := sliceWidth(tr.obj.Period) * 1000
-	oldest := (now - tr.obj.Period.Milliseconds()) / width * width
+	oldest := (now - tr.remembers.Milliseconds()) / width * width
 	tr.mu.Lock()
 	tr.queueing = true
 	earliest := tr.earliest
@@ -97,6 +100,9 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 		tr.ledger.Truncate(cut)
 		return origin{cut: cut}, nil
 	}
+	tr.mu.Lock()
+	tr.blankMarks(now)
+	tr.mu.Unlock()
 	b := tr.ledger.Bulk(oldest, now)
 	var last int64
 	err := e.eachSlice(ctx, tr.id, oldest, now, func(s slice) {

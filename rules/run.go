@@ -169,6 +169,11 @@ func (e *Engine) keepHouse(ctx context.Context, restored <-chan struct{}) {
 			if tr.settle(now.UnixMilli()) {
 				e.recount(ctx, tr)
 			}
+			if tr.isUncut() {
+				if err := e.cut(ctx, tr); err != nil {
+					e.fault("mark", err)
+				}
+			}
 		}
 		if now.Sub(recorded) >= recordStep {
 			recorded = now
@@ -204,6 +209,12 @@ func (tr *track) settle(now int64) bool {
 		}
 	}
 	return tr.dirty
+}
+
+func (tr *track) isUncut() bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.uncut && !tr.restoring
 }
 
 // snapshotEvery is a minute, and longer for many objectives: a thousand of them

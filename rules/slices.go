@@ -52,6 +52,9 @@ type slice struct {
 	ledger.Cell
 }
 
+// void tells that nothing was seen in the slice.
+func (s slice) void() bool { return s.Seen <= 0 && s.Total == 0 && s.Bad == 0 }
+
 // persist writes the slices of an objective that can no longer change.
 func (e *Engine) persist(ctx context.Context, tr *track, now int64) error {
 	tr.mu.Lock()
@@ -64,8 +67,8 @@ func (e *Engine) persist(ctx context.Context, tr *track, now int64) error {
 	to := now - sliceLag(e.outOfOrder, tr.obj.Period)
 	var out []slice
 	tr.ledger.Slices(tr.persisted, to, width, func(end int64, c ledger.Cell) {
-		if c.Seen > 0 || c.Total != 0 || c.Bad != 0 {
-			out = append(out, slice{end, c})
+		if s := (slice{end, c}); !s.void() {
+			out = append(out, s)
 		}
 	})
 	from := tr.persisted
@@ -147,36 +150,105 @@ func (e *Engine) eachSlice(ctx context.Context, id string, from, to int64, f fun
 	})
 }
 
-// Counts returns good and total events of an objective at times in (from, to]:
-// from the slices on disk, and from memory for what is not written yet. An edge
-// inside a slice is interpolated.
+// Tally is what an objective counted over some time.
+type Tally struct {
+	// Good and Total are events, without what corrections take out; Allowed is how
+	// many bad ones the error budgets of its generations allow among Total.
+	Good, Total, Allowed float64
+	// RawGood and RawTotal are all events, corrected ones too.
+	RawGood, RawTotal float64
+	// Corrected is the time that corrections take out, and Unseen how much of the
+	// rest, since the first observation and until now, nothing is known about.
+	Corrected, Unseen time.Duration
+}
+
+// Counts returns good and total events of an objective at times in (from, to],
+// without what corrections take out.
 func (e *Engine) Counts(id string, from, to time.Time) (good, total float64, err error) {
+	t, err := e.Tally(context.Background(), id, from, to)
+	return t.Good, t.Total, err
+}
+
+// Tally counts an objective at times in (from, to]: from the slices on disk, and from
+// memory for what is not written yet. An edge inside a slice is interpolated.
+func (e *Engine) Tally(ctx context.Context, id string, from, to time.Time) (Tally, error) {
 	tr := e.track(id)
 	if tr == nil {
-		return 0, 0, fmt.Errorf("there is no objective %q", id)
+		return Tally{}, fmt.Errorf("%w: there is no objective %q", ErrUnknown, id)
 	}
-	start, end := from.UnixMilli(), to.UnixMilli()
+	start, end, now := from.UnixMilli(), to.UnixMilli(), e.now().UnixMilli()
 	tr.mu.Lock()
 	if tr.restoring {
 		tr.mu.Unlock()
-		return 0, 0, fmt.Errorf("objective %q is being restored: ask again in a moment", id)
+		return Tally{}, fmt.Errorf("objective %q is being restored: ask again in a moment", id)
 	}
-	persisted := tr.persisted
+	persisted, first := tr.persisted, tr.ledger.First()
 	width := sliceWidth(tr.obj.Period) * 1000
-	var c ledger.Cell
-	if edge := max(start, persisted); edge < end {
-		c = tr.ledger.Until(end).Sub(tr.ledger.Until(edge))
+	c := tallier{segments: e.segmentsSince(tr.obj, from), budget: tr.judge.budget}
+	for lo := max(start, persisted, first-width); lo < end; lo = lo/width*width + width {
+		hi := min(end, lo/width*width+width)
+		if lo >= now {
+			hi = end // nothing but what clocks ahead of ours have sent
+		}
+		c.add(slice{hi, tr.ledger.Until(hi).Sub(tr.ledger.Until(lo))}, 1)
+		if lo >= now {
+			break
+		}
 	}
 	tr.mu.Unlock()
-	err = e.eachSlice(context.Background(), id, start, min(end+width, persisted), func(s slice) {
-		part := float64(min(s.end, end)-max(s.end-width, start)) / float64(width)
-		if part > 0 {
-			c.Total += part * s.Total
-			c.Bad += part * s.Bad
-		}
+	err := e.eachSlice(ctx, id, start, min(end+width, persisted), func(s slice) {
+		c.add(s, float64(min(s.end, end)-max(s.end-width, start))/float64(width))
 	})
 	if err != nil {
-		return 0, 0, err
+		return Tally{}, err
 	}
-	return c.Total - c.Bad, c.Total, nil
+	end = min(end, now)
+	c.Corrected = time.Duration(c.out(start, end)) * time.Millisecond
+	if expected := end - max(start, first-1) - c.out(max(start, first-1), end); first > 0 {
+		c.Unseen = time.Duration(max(0, expected-c.seen)) * time.Millisecond
+	}
+	return c.Tally, nil
+}
+
+// tallier adds slices up, each by the segment its end lies in.
+type tallier struct {
+	Tally
+
+	segments []segment
+	budget   float64
+	seen     int64
+}
+
+// add counts a part of a slice.
+func (c *tallier) add(s slice, part float64) {
+	if part <= 0 {
+		return
+	}
+	bad, total := part*s.Bad, part*s.Total
+	c.RawGood += total - bad
+	c.RawTotal += total
+	budget := c.budget
+	for _, g := range c.segments {
+		if g.from < s.end && s.end <= g.to {
+			if g.out {
+				return
+			}
+			budget = g.budget
+		}
+	}
+	c.Good += total - bad
+	c.Total += total
+	c.Allowed += budget * total
+	c.seen += int64(part * float64(s.Seen))
+}
+
+// out is how much of (from, to] corrections take out, in milliseconds.
+func (c *tallier) out(from, to int64) int64 {
+	var sum int64
+	for _, g := range c.segments {
+		if lo, hi := max(g.from, from), min(g.to, to); g.out && lo < hi {
+			sum += hi - lo
+		}
+	}
+	return sum
 }

@@ -223,10 +223,10 @@ func (s *snapshot) track(tr *track) *savedTrack {
 	if s == nil || s.parts[tr.id] == nil {
 		return nil
 	}
-	return decodeTrack(s, s.parts[tr.id], tr.generation, tr.obj.Period)
+	return decodeTrack(s, s.parts[tr.id], tr.generation, tr.remembers)
 }
 
-func decodeTrack(s *snapshot, part []byte, generation string, period time.Duration) *savedTrack {
+func decodeTrack(s *snapshot, part []byte, generation string, memory time.Duration) *savedTrack {
 	r := snapReader{b: part}
 	_ = r.text()
 	if r.text() != generation {
@@ -250,7 +250,7 @@ func decodeTrack(s *snapshot, part []byte, generation string, period time.Durati
 		src.counter.Last, src.counter.Interval, src.counted = r.float(), float32(r.float()), r.float()
 		t.sources = append(t.sources, src)
 	}
-	l, rest, err := ledger.Decode(r.b, period)
+	l, rest, err := ledger.Decode(r.b, memory)
 	if r.bad || err != nil || len(rest) > 0 {
 		return nil
 	}

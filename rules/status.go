@@ -51,8 +51,17 @@ type Status struct {
 	// Good and Total are event counts over the period. For a polled ratio whose
 	// volume is unknown they are seconds.
 	Good, Total float64
-	Windows     []Window
-	Alerts      []AlertStatus
+	// Allowed is how many bad events the budget of the whole period allows.
+	Allowed float64
+	// PeriodStart and PeriodEnd bound a calendar period; a rolling one has none.
+	PeriodStart, PeriodEnd time.Time
+	// Uncorrected are the period's figures as they would be without corrections; nil
+	// when none falls into it.
+	Uncorrected *Figures
+	// Periods are the budgets over the further spans the objective is shown over.
+	Periods []PeriodStatus
+	Windows []Window
+	Alerts  []AlertStatus
 	// Coverage is the share of the period, since the first observation, in which
 	// telemetry arrived.
 	Coverage float64
@@ -69,6 +78,20 @@ type Status struct {
 	Source      Source
 	// Reason says why the source is used, and what is wrong if something is.
 	Reason string
+}
+
+// Figures are what a budget is reckoned from.
+type Figures struct {
+	Good, Total     float64
+	BudgetRemaining float64
+}
+
+// PeriodStatus is the budget over one span. Start and End bound a calendar's period.
+type PeriodStatus struct {
+	Span Span
+	Figures
+
+	Start, End time.Time
 }
 
 // Window is one pair of windows with its numbers as of the last evaluation.

@@ -48,15 +48,17 @@ func (tr *track) statusLocked() Status {
 		}
 		return s
 	}
-	now, period := r.sums[j.now], r.sums[j.period]
+	now, period := r.sums[j.now], r.spent
 	s.UpdatedAt = time.UnixMilli(r.at)
 	s.NoData = now.Total <= 0
-	s.Burn = errorBurn(now, j.budget)
-	s.ErrorRatio = s.Burn * j.budget
-	s.PeriodErrorRatio = errorBurn(period, j.budget) * j.budget
+	s.Burn = now.errorBurn()
+	s.ErrorRatio = now.ratio()
+	s.PeriodErrorRatio = period.ratio()
 	s.Good, s.Total = period.Total-period.Bad, period.Total
 	s.BudgetRemaining = 1 - j.consumed(r)
+	s.Allowed = j.allowance(r)
 	s.Coverage = r.coverage[j.period]
+	tr.statusOfPeriods(&s)
 	if r.lag > 0 && tr.ledger.Last() > 0 {
 		s.BlindSince = time.UnixMilli(r.anchor)
 	}
@@ -71,6 +73,50 @@ func (tr *track) statusLocked() Status {
 	s.Forecast, s.ExhaustedIn = tr.forecast()
 	s.State, s.Consequence = tr.state(&s)
 	return s
+}
+
+// statusOfPeriods adds the bounds of the period, its figures without corrections, and
+// the further spans. The lock is held.
+func (tr *track) statusOfPeriods(s *Status) {
+	j, r := &tr.judge, &tr.reading
+	from := r.anchor - j.periodMillis
+	if r.calendar.to > 0 {
+		s.PeriodStart, s.PeriodEnd = time.UnixMilli(r.calendar.from), time.UnixMilli(r.calendar.to)
+		from = r.calendar.from
+	}
+	until := edge{r.anchor, tr.ledger.Until(r.anchor)}
+	figures := func(j *judge, from int64, length int64) Figures {
+		t := tally{}
+		if from < until.t {
+			t = j.between(tr.ledger, edgeAt(tr.ledger, from), until)
+		}
+		f := Figures{Good: t.Total - t.Bad, Total: t.Total, BudgetRemaining: 1}
+		expected := r.volume * float64(length) / float64(j.periodMillis)
+		if allowed := t.allowed + j.budget*max(0, expected-t.Total); allowed > 0 {
+			f.BudgetRemaining = 1 - t.Bad/allowed
+		}
+		return f
+	}
+	if r.spent.out > 0 {
+		raw := *j
+		raw.segments = slices.Clone(j.segments)
+		for i := range raw.segments {
+			raw.segments[i].out = false
+		}
+		f := figures(&raw, from, max(j.periodMillis, r.calendar.to-r.calendar.from))
+		s.Uncorrected = &f
+	}
+	for _, span := range tr.obj.AlsoOver {
+		p := PeriodStatus{Span: span}
+		from, length := r.anchor-span.Length.Milliseconds(), span.Length.Milliseconds()
+		if span.Calendar != nil {
+			c := span.Calendar.state(r.at)
+			p.Start, p.End = time.UnixMilli(c.from), time.UnixMilli(c.to)
+			from, length = c.from, c.to-c.from
+		}
+		p.Figures = figures(j, from, length)
+		s.Periods = append(s.Periods, p)
+	}
 }
 
 // state judges the budget: the worst that holds, and what follows from it: the
@@ -91,7 +137,7 @@ func (tr *track) state(s *Status) (State, string) {
 		state, consequence = StateExhausted, "The budget is spent: changes that can wait should wait."
 	case s.ExhaustedIn > 0 && s.ExhaustedIn < s.Objective.Period:
 		state, consequence = StateAtRisk, "Reliability comes before features until it lasts again."
-	case errorBurn(r.sums[j.slow], j.budget) > 1:
+	case r.sums[j.slow].errorBurn() > 1:
 		state = StateWatch
 		consequence = fmt.Sprintf("More errors than allowed in the last %s, but the budget lasts.", model.Duration(j.spans[j.slow])*model.Duration(time.Millisecond))
 	}

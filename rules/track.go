@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -93,9 +94,15 @@ type track struct {
 	// alerts are the states of judge.alerts, in their order.
 	alerts []alertState
 
-	// id, shape, generation and births never change: an objective that counts other
-	// events gets a new track.
+	// rollAt is when the next calendar period begins; uncut tells that a mark is
+	// missing.
+	rollAt int64
+	uncut  bool
+
+	// id, shape, generation, remembers and births never change: an objective that
+	// counts other events, or needs another memory, gets a new track.
 	id         string
+	remembers  time.Duration
 	shape      shape
 	generation string
 	births     *births
@@ -108,7 +115,7 @@ func newTrack(o Objective) (*track, error) {
 	}
 	tr := &track{
 		id: o.ID, obj: o, shape: s, generation: generation(o), judge: newJudge(o),
-		ledger: ledger.New(o.Period), sources: map[uint64][]*source{},
+		ledger: ledger.New(o.memory()), remembers: o.memory(), sources: map[uint64][]*source{},
 		restoring: true, refused: map[string]int{}, perTerm: make([]int, len(s.terms)),
 	}
 	tr.alerts = make([]alertState, len(tr.judge.alerts))
@@ -117,19 +124,21 @@ func newTrack(o Objective) (*track, error) {
 }
 
 // retarget gives the track a new wording, target or alerting; its counts stay.
-func (tr *track) retarget(o Objective, extra announced) {
+// retarget gives the track the wording, target and alerting of another that counts the
+// same; its counts stay.
+func (tr *track) retarget(to *track) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	j := newJudge(o)
-	tr.alerts = inherit(j.alerts, tr.judge.alerts, tr.alerts)
-	tr.obj, tr.judge, tr.reading, tr.announced = o, j, reading{}, extra
+	tr.rollAt = 0
+	tr.alerts = inherit(to.judge.alerts, tr.judge.alerts, tr.alerts)
+	tr.obj, tr.judge, tr.reading, tr.announced = to.obj, to.judge, reading{}, to.announced
 }
 
 // generation identifies what is counted: two objectives of the same generation
-// count the same events over the same memory.
+// count the same events.
 func generation(o Objective) string {
 	h := fnv.New64a()
-	for _, s := range []string{o.SLI.ErrorQuery, o.SLI.TotalQuery, o.SLI.ErrorRatioQuery, o.Period.String()} {
+	for _, s := range []string{o.SLI.ErrorQuery, o.SLI.TotalQuery, o.SLI.ErrorRatioQuery, o.Budgeting.String()} {
 		_, _ = h.Write([]byte(strings.Join(strings.Fields(s), " ")))
 		_, _ = h.Write([]byte{0})
 	}

@@ -1,0 +1,183 @@
+package rules
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
+)
+
+// segmentsOf cuts an objective's memory by its generations and corrections.
+func (e *Engine) segmentsOf(o Objective) []segment {
+	return e.segmentsSince(o, e.now().Add(-o.memory()))
+}
+
+// segmentsSince cuts the time after oldest.
+func (e *Engine) segmentsSince(o Objective, oldest time.Time) []segment {
+	eras := e.books.erasOf(o.ID)
+	for len(eras) > 1 && eras[1].from <= oldest.UnixMilli() {
+		eras = eras[1:]
+	}
+	return segments(eras, inForce(e.books.correctionsOf(func(c Correction) bool {
+		return (c.Objective == o.ID || (o.Parent != "" && c.Objective == o.Parent)) && c.To.After(oldest)
+	})))
+}
+
+// recut brings all objectives in line with the books.
+func (e *Engine) recut(ctx context.Context) error {
+	for _, tr := range e.all() {
+		if err := e.cut(ctx, tr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut brings one objective in line with the books and marks its ledger where
+// something begins or ends.
+func (e *Engine) cut(ctx context.Context, tr *track) error {
+	tr.mu.Lock()
+	segs := e.segmentsOf(tr.obj)
+	restoring := tr.restoring
+	tr.judge.segments = segs
+	tr.uncut = false
+	wanted := tr.wantedMarks(e.now().UnixMilli())
+	if !restoring {
+		tr.ledger.KeepMarks(func(t int64) bool { return slices.Contains(wanted, t) })
+	}
+	tr.mu.Unlock()
+	if restoring {
+		return nil // The restore cuts when it is done.
+	}
+	for _, t := range wanted {
+		if err := e.mark(ctx, tr, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantedMarks are the moments that must stay exact. The lock is held.
+func (tr *track) wantedMarks(now int64) []int64 {
+	var out []int64
+	add := func(t int64) {
+		if t != always && t != forever && t != 0 && !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	for _, s := range tr.judge.segments {
+		add(s.from)
+		add(s.to)
+	}
+	for _, c := range tr.obj.calendars() {
+		p := c.state(now)
+		add(p.from)
+		add(p.to)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// calendars are those by which an objective's budgets are reckoned.
+func (o Objective) calendars() []Calendar {
+	var out []Calendar
+	if o.Calendar != nil {
+		out = append(out, *o.Calendar)
+	}
+	for _, s := range o.AlsoOver {
+		if s.Calendar != nil {
+			out = append(out, *s.Calendar)
+		}
+	}
+	return out
+}
+
+// mark marks the ledger at t: from memory while that is exact, else by the slices on
+// disk that came after.
+func (e *Engine) mark(ctx context.Context, tr *track, t int64) error {
+	tr.mu.Lock()
+	persisted := tr.persisted
+	_, known := tr.ledger.Marked(t)
+	if !known && t >= persisted {
+		tr.ledger.SetMark(t, tr.ledger.Until(t))
+		known = true
+	}
+	tr.mu.Unlock()
+	if known {
+		return nil
+	}
+	var after ledger.Cell
+	err := e.eachSlice(ctx, tr.id, t, persisted, func(s slice) {
+		after.Bad += s.Bad
+		after.Total += s.Total
+		after.Seen += s.Seen
+	})
+	if err != nil {
+		return err
+	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.ledger.SetMark(t, tr.ledger.Until(persisted).Sub(after))
+	return nil
+}
+
+// blankMarks prepares an empty ledger to be filled with the past. The lock is held.
+func (tr *track) blankMarks(now int64) {
+	for _, t := range tr.wantedMarks(now) {
+		tr.ledger.SetMark(t, ledger.Cell{})
+	}
+}
+
+// roll follows the calendar: it marks the end of the present period ahead, so that
+// the next one begins with an exact count. The lock is held.
+func (tr *track) roll(now int64) {
+	if tr.obj.Calendar == nil && len(tr.obj.AlsoOver) == 0 || now < tr.rollAt {
+		return
+	}
+	tr.rollAt = forever
+	for _, c := range tr.obj.calendars() {
+		p := c.state(now)
+		if _, known := tr.ledger.Marked(p.from); !known {
+			tr.uncut = true
+		}
+		if _, known := tr.ledger.Marked(p.to); !known {
+			tr.ledger.SetMark(p.to, tr.ledger.Total())
+		}
+		tr.rollAt = min(tr.rollAt, p.to)
+	}
+	tr.reading.calendar = tr.obj.around(now)
+}
+
+// handOver writes what a replaced version of an objective has counted, so that the
+// next version begins where it ended and the past stays as it was counted.
+func (e *Engine) handOver(ctx context.Context, old *track) error {
+	old.mu.Lock()
+	if old.restoring {
+		old.mu.Unlock()
+		return nil
+	}
+	now := e.now().UnixMilli()
+	old.ledger.Advance(now)
+	width := sliceWidth(old.obj.Period)
+	out := old.between(old.persisted, now, width*1000)
+	old.mu.Unlock()
+	return e.writeSlices(ctx, old, out)
+}
+
+// between returns the slices of a width that end in (from, to], out of memory; from is
+// the end of one. Those that nothing was seen in are left out. The lock is held.
+func (tr *track) between(from, to, width int64) []slice {
+	var out []slice
+	for end := max(from, (tr.ledger.First()-1)/width*width) + width; end <= to; end += width {
+		if s := (slice{end, tr.ledger.Until(end).Sub(tr.ledger.Until(end - width))}); !s.void() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// newEra is the version of an objective that begins now, at a whole minute.
+func (e *Engine) newEra(o Objective) era {
+	return era{from: e.now().Truncate(time.Minute).UnixMilli(), generation: generation(o), budget: o.ErrorBudget()}
+}
