@@ -25,12 +25,19 @@ func (rule *alertRule) burns() bool { return rule.kind == alertPage || rule.kind
 // annotations says what is wrong in plain words and numbers.
 func (tr *track) annotations(i int, url string) map[string]string {
 	o, rule := &tr.obj, &tr.judge.alerts[i]
-	f := facts{rule: rule, firing: tr.alerts[i].firing, pairText: tr.reading.worst(&tr.judge, rule.severity), spent: tr.judge.consumed(&tr.reading)}
+	f := facts{rule: rule, firing: tr.alerts[i].firing, spent: tr.judge.consumed(&tr.reading)}
+	f.pairText = tr.reading.worst(&tr.judge, rule.severity)
+	if !f.firing {
+		// What is over is told by the present, and not by the window that was the last to
+		// calm down.
+		now := tr.reading.sums[tr.judge.now]
+		f.Short, f.bad, f.total = time.Duration(tr.judge.spans[tr.judge.now])*time.Millisecond, now.Bad, now.Total
+	}
 	f.gone = tr.gone(1 - f.spent)
 	notes := map[string]string{
 		"promise":          o.Promise,
 		"objective":        percent(o.Target) + " over " + days(o.Period),
-		"budget_remaining": percent(1 - f.spent),
+		"budget_remaining": portion(1 - f.spent),
 		"budget_gone":      f.gone,
 		"dashboard_url":    url + "/objectives/" + o.ID,
 	}
@@ -75,7 +82,7 @@ func (tr *track) sayBurn(f facts) (summary, description string) {
 		fmt.Fprintf(&b, "The error ratio over the last %s is %s", model.Duration(f.Short), percent(f.ratio()))
 	} else {
 		// A window's edge may lie within a slice, so the counts need not be whole.
-		fmt.Fprintf(&b, "%.0f of %.0f %s failed in the last %s (%s)", f.bad, f.total, o.unit(), model.Duration(f.Short), percent(f.ratio()))
+		fmt.Fprintf(&b, "%s of %s %s failed in the last %s (%s)", whole(f.bad), whole(f.total), o.unit(), model.Duration(f.Short), percent(f.ratio()))
 	}
 	fmt.Fprintf(&b, "; the objective of %s over %s allows %s", percent(o.Target), days(o.Period), percent(o.ErrorBudget()))
 	if f.firing && f.short > 1 {
@@ -92,11 +99,11 @@ func (tr *track) sayBurn(f facts) (summary, description string) {
 func (tr *track) budgetLeft(f facts) string {
 	switch {
 	case f.spent >= 1:
-		return fmt.Sprintf("The budget is spent: %s over.", percent(f.spent-1))
-	case f.gone != "":
-		return fmt.Sprintf("%s of the budget is left; at this rate it is gone %s.", percent(1-f.spent), f.gone)
+		return fmt.Sprintf("The budget is spent: %s over.", portion(f.spent-1))
+	case f.gone != "" && f.firing:
+		return fmt.Sprintf("%s of the budget is left; at this rate it is gone %s.", portion(1-f.spent), f.gone)
 	default:
-		return percent(1-f.spent) + " of the budget is left."
+		return portion(1-f.spent) + " of the budget is left."
 	}
 }
 
@@ -114,7 +121,7 @@ func (tr *track) sayLost(f facts) (summary, description string) {
 func (tr *track) sayNoTraffic(f facts) (summary, description string) {
 	o, a, ms := &tr.obj, tr.stateOf(f.rule), time.Millisecond
 	if !f.firing {
-		lasted := time.Duration(a.resolvedAt-a.activeAt)*ms + o.Alerting.NoTrafficFor
+		lasted := time.Duration(max(a.quietSince, a.activeAt)-a.activeAt)*ms + o.Alerting.NoTrafficFor
 		return fmt.Sprintf("%s: %s reach %s again", quoted(o.Promise), o.unit(), o.Service),
 			fmt.Sprintf("There were none for about %s.", span(lasted.Round(time.Minute)))
 	}
@@ -123,7 +130,7 @@ func (tr *track) sayNoTraffic(f facts) (summary, description string) {
 	summary = fmt.Sprintf("%s: no %s have reached %s for %s", quoted(o.Promise), o.unit(), o.Service, span(lasts.Truncate(time.Minute)))
 	description = fmt.Sprintf("%s has counted no %s since about %s", o.Service, o.unit(), clockTime(since))
 	if n := tr.reading.flow.before; n >= 1 && lasts < 2*o.Alerting.NoTrafficFor {
-		description += fmt.Sprintf(", after %.0f in the hour before", n)
+		description += fmt.Sprintf(", after %s in the hour before", whole(n))
 	}
 	if tr.reading.lag > 0 {
 		return summary, description + fmt.Sprintf("; since %s its telemetry has stopped as well.", clockTime(tr.reading.anchor))
@@ -132,7 +139,7 @@ func (tr *track) sayNoTraffic(f facts) (summary, description string) {
 }
 
 func (tr *track) saySpent(f facts) (summary, description string) {
-	o, said := &tr.obj, percent(f.spent)
+	o, said := &tr.obj, portion(f.spent)
 	switch {
 	case f.firing:
 		return fmt.Sprintf("%s: %s of the error budget is spent", quoted(o.Promise), said),
@@ -162,8 +169,8 @@ func (tr *track) allowance(f facts) string {
 		return fmt.Sprintf("The objective of %s over %s allows about %s of failure; in %s it was %s.",
 			percent(o.Target), days(o.Period), seconds(allowed), over, seconds(bad))
 	}
-	return fmt.Sprintf("The objective of %s over %s allows about %.0f %s to fail; in %s %.0f did.",
-		percent(o.Target), days(o.Period), allowed, o.unit(), over, bad)
+	return fmt.Sprintf("The objective of %s over %s allows about %s %s to fail; in %s %s did.",
+		percent(o.Target), days(o.Period), whole(allowed), o.unit(), over, whole(bad))
 }
 
 func (tr *track) sayGone(f facts) (summary, description string) {
@@ -174,10 +181,11 @@ func (tr *track) sayGone(f facts) (summary, description string) {
 		case f.spent >= 1:
 			return quoted(o.Promise) + ": the error budget is gone", "It went as forecast, and errors have stopped since. " + tr.budgetLeft(f)
 		case a <= -f.rule.limit:
-			return fmt.Sprintf("%s: the error budget is gone even sooner than within %s", quoted(o.Promise), f.rule.value),
+			return fmt.Sprintf("%s: the error budget will be gone even sooner than within %s", quoted(o.Promise), f.rule.value),
 				"Another ticket says more and replaces this one: nothing has got better. " + tr.budgetLeft(f)
 		default:
-			return fmt.Sprintf("%s: the error budget lasts longer than %s again", quoted(o.Promise), f.rule.value), tr.budgetLeft(f)
+			return fmt.Sprintf("%s: the error budget lasts longer than %s again", quoted(o.Promise), f.rule.value),
+				fmt.Sprintf("%s of %s failed in the last %s. %s", percent(f.ratio()), o.unit(), model.Duration(f.Short), tr.budgetLeft(f))
 		}
 	}
 	ratio := 0.0

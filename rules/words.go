@@ -38,6 +38,24 @@ func percent(ratio float64) string {
 	}
 }
 
+// portion writes how much of a budget, without pretending to know it to the last
+// digit: 0.99971 is "99.9%".
+func portion(ratio float64) string {
+	if ratio > 0.999 && ratio < 1 {
+		return "99.9%"
+	}
+	return percent(ratio)
+}
+
+// whole writes a number of events: 259200 is "259,200".
+func whole(v float64) string {
+	s := strconv.FormatFloat(math.Round(v), 'f', -1, 64)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
 // span writes a duration in its two largest units: "3h 20m".
 func span(d time.Duration) string {
 	d = max(d, 0)
