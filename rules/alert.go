@@ -21,6 +21,14 @@ const (
 	alertGone
 )
 
+// public names a kind for those who show it.
+func (k alertKind) public() AlertKind {
+	return [...]AlertKind{
+		alertPage: AlertBurn, alertTicket: AlertBurn, alertLost: AlertTelemetryLost, alertNoTraffic: AlertNoTraffic,
+		alertSpent: AlertBudgetSpent, alertGone: AlertBudgetGoneSoon,
+	}[k]
+}
+
 // alertRule is one alert an objective may send. It never changes.
 type alertRule struct {
 	kind alertKind

@@ -110,11 +110,26 @@ type Window struct {
 	Firing   bool
 }
 
+// AlertKind says what an alert is about.
+type AlertKind string
+
+// The kinds of alerts.
+const (
+	AlertBurn           AlertKind = "burn"
+	AlertTelemetryLost  AlertKind = "telemetry_lost"
+	AlertNoTraffic      AlertKind = "no_traffic"
+	AlertBudgetSpent    AlertKind = "budget_spent"
+	AlertBudgetGoneSoon AlertKind = "budget_gone_soon"
+)
+
 // AlertStatus is one alert of an objective.
 type AlertStatus struct {
 	Name     string
+	Kind     AlertKind
 	Severity Severity
-	State    AlertState
+	// Limit tells the budget's tickets apart: "75%" spent, gone within "6h".
+	Limit string
+	State AlertState
 	// Since is when the alert began to fire.
 	Since time.Time
 	// Summary is the sentence sent with it; empty while inactive.

@@ -154,7 +154,7 @@ func (tr *track) state(s *Status) (State, string) {
 func (tr *track) alertStatuses() []AlertStatus {
 	var out []AlertStatus
 	for i, rule := range tr.judge.alerts {
-		a := AlertStatus{Name: rule.name, Severity: rule.severity, State: AlertInactive}
+		a := AlertStatus{Name: rule.name, Kind: rule.kind.public(), Limit: rule.value, Severity: rule.severity, State: AlertInactive}
 		if st := &tr.alerts[i]; st.firing {
 			a.State, a.Since = AlertFiring, time.UnixMilli(st.activeAt)
 			if tr.reading.at > 0 {

@@ -39,8 +39,9 @@ type Objective struct {
 	BurnRate        *float64   `json:"burn_rate"`
 	BudgetRemaining *float64   `json:"budget_remaining"` // Negative when overspent.
 	ExhaustedIn     *float64   `json:"exhausted_in_seconds"`
-	Good            float64    `json:"good"`  // Over the period.
-	Total           float64    `json:"total"` // Over the period.
+	Forecast        *Forecast  `json:"forecast"` // When the budget is gone; null when it lasts or is spent.
+	Good            float64    `json:"good"`     // Over the period.
+	Total           float64    `json:"total"`    // Over the period.
 	Coverage        *float64   `json:"coverage"`
 	BlindSince      *time.Time `json:"blind_since"`
 	Source          string     `json:"source"`
@@ -50,6 +51,13 @@ type Objective struct {
 
 	Windows []Window `json:"windows"`
 	Alerts  []Alert  `json:"alerts"`
+}
+
+// Forecast is when the budget is gone, at the error ratios of the last hour and of the last six.
+type Forecast struct {
+	Earliest time.Time  `json:"earliest"`
+	Latest   *time.Time `json:"latest"` // Null when by the kinder ratio it lasts.
+	Text     string     `json:"text"`   // Completes "the budget is gone …".
 }
 
 // Window is a pair of burn-rate windows.
@@ -83,6 +91,9 @@ func (s *site) apiOf(st rules.Status) Objective {
 	if st.ExhaustedIn > 0 {
 		j.ExhaustedIn = finite(st.ExhaustedIn.Seconds())
 	}
+	if f := st.Forecast; !f.Earliest.IsZero() {
+		j.Forecast = &Forecast{Earliest: f.Earliest, Latest: instant(f.Latest), Text: f.Text}
+	}
 	for _, w := range st.Windows {
 		j.Windows = append(j.Windows, Window{
 			Severity: string(w.Severity), Long: window(w.Long), Short: window(w.Short), Factor: zeroIfNaN(w.Factor), Threshold: finite(w.Threshold),
@@ -90,9 +101,16 @@ func (s *site) apiOf(st rules.Status) Objective {
 		})
 	}
 	for _, a := range st.Alerts {
-		j.Alerts = append(j.Alerts, Alert{Name: a.Name, Severity: string(a.Severity), State: string(a.State), Since: instant(a.Since)})
+		j.Alerts = append(j.Alerts, alertOf(a))
 	}
 	return j
+}
+
+func alertOf(a rules.AlertStatus) Alert {
+	return Alert{
+		Name: a.Name, Kind: string(a.Kind), Limit: a.Limit, Severity: string(a.Severity), State: string(a.State),
+		Since: instant(a.Since), Summary: a.Summary,
+	}
 }
 
 // finite returns nil for what JSON cannot say.

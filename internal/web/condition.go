@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/watchtower-hub/watchtower/internal/report"
 	"github.com/watchtower-hub/watchtower/rules"
@@ -20,7 +21,7 @@ const (
 	spent   condition = "spent"   // The budget is gone.
 	leaking condition = "leaking" // A ticket is firing: it breaks slowly.
 	risk    condition = "risk"    // The budget will not last.
-	watch   condition = "watch"   // It burns faster than it should, but lasts.
+	watch   condition = "watch"   // It burns faster than it should, or much of the budget is gone, but it lasts.
 	fine    condition = "fine"
 )
 
@@ -51,13 +52,18 @@ func (c condition) rank() int {
 
 // conditionOf judges an objective. A firing page outranks blindness: what was seen was broken.
 func conditionOf(s rules.Status) condition {
-	var ticket bool
+	var ticket, budget bool
 	for _, a := range s.Alerts {
 		if a.State != rules.AlertFiring {
 			continue
 		}
 		if a.Severity == rules.Page {
 			return broken
+		}
+		// That much of the budget is gone says nothing about the present.
+		if a.Kind == rules.AlertBudgetSpent || a.Kind == rules.AlertBudgetGoneSoon {
+			budget = true
+			continue
 		}
 		ticket = true
 	}
@@ -70,7 +76,7 @@ func conditionOf(s rules.Status) condition {
 		return leaking
 	case s.State == rules.StateAtRisk:
 		return risk
-	case s.State == rules.StateWatch:
+	case s.State == rules.StateWatch || budget:
 		return watch
 	default:
 		return fine
@@ -148,6 +154,11 @@ func pagesBesides(incidents []Incident, known []rules.Status) []Incident {
 
 // situation says in a sentence or two how an objective is doing.
 func situation(s rules.Status) string {
+	for _, a := range s.Alerts {
+		if a.State == rules.AlertFiring && a.Kind == rules.AlertNoTraffic {
+			return upperFirst(strings.TrimPrefix(a.Summary, "“"+s.Objective.Promise+"”: "))
+		}
+	}
 	switch {
 	case s.NoData || conditionOf(s) == unknown:
 		if s.Reason != "" && s.State == rules.StateUnknown {
@@ -170,6 +181,8 @@ func budgetSentence(s rules.Status) string {
 		return ""
 	case s.BudgetRemaining <= 0:
 		return "The budget of " + period + " is " + report.Budget(s.BudgetRemaining) + "."
+	case s.Forecast.Text != "":
+		return report.Budget(s.BudgetRemaining) + " of the budget is left; at this rate it is gone " + s.Forecast.Text + "."
 	case s.ExhaustedIn > 0:
 		return report.Budget(s.BudgetRemaining) + " of the budget is left; at this rate it is gone in " + span(s.ExhaustedIn) + "."
 	default:

@@ -96,7 +96,7 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 		b.Windows = append(b.Windows, windowOf(win, o))
 	}
 	for _, a := range st.Alerts {
-		b.Alerts = append(b.Alerts, alertLine{Alert: Alert{Name: a.Name, Severity: string(a.Severity), State: string(a.State)}, Since: s.at(a.Since), Labels: nil})
+		b.Alerts = append(b.Alerts, alertLine{Alert: alertOf(a), Since: s.at(a.Since), Labels: nil})
 	}
 	var open int
 	for _, i := range s.openIncidents() {

@@ -79,9 +79,12 @@ type Incident struct {
 // Alert is one alert of an incident or of an objective.
 type Alert struct {
 	Name     string            `json:"name"`
+	Kind     string            `json:"kind,omitempty"`  // Of an objective's alert: "burn", "telemetry_lost", "no_traffic", "budget_spent", "budget_gone_soon".
+	Limit    string            `json:"limit,omitempty"` // Of a budget's ticket: "75%", "6h".
 	Severity string            `json:"severity"`
 	State    string            `json:"state"`
 	Since    *time.Time        `json:"since,omitempty"`
+	Summary  string            `json:"summary,omitempty"` // Of an objective's alert that fires.
 	Labels   map[string]string `json:"labels,omitempty"`
 }
 
