@@ -258,7 +258,8 @@ func (tr *track) lost(started int64) verdict {
 	if tr.ledger.Last() == 0 || r.sums[tr.judge.period].Total <= 0 {
 		return quiet
 	}
-	silent := r.at - max(r.anchor, started)
+	heard := max(r.anchor, started)
+	silent := r.at - heard - tr.judge.out(heard, r.at)
 	if silent > max(lostAfter.Milliseconds(), 4*tr.every) {
 		return burning
 	}

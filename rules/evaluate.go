@@ -25,7 +25,7 @@ type judge struct {
 	// segments cut time where the budget changes or a correction begins or ends; there
 	// are none for most objectives.
 	segments []segment
-	alerts                    []alertRule
+	alerts   []alertRule
 	// z is how many standard deviations below its estimate the error ratio must still
 	// be above a threshold; 0 asks for none.
 	z float64
@@ -84,7 +84,7 @@ type reading struct {
 	// one, or the calendar's so far, whose beginning and end are in calendar.
 	spent    tally
 	calendar periodState
-	pairs           []pairReading
+	pairs    []pairReading
 	// volume is the number of events expected in a period: those seen in the last
 	// one, scaled up by what was not covered.
 	volume float64
@@ -136,7 +136,7 @@ func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 	l.Advance(now)
 	r.at = now
 	r.anchor = min(now, l.Last())
-	r.lag = max(0, now-r.anchor-every-every/2)
+	r.lag = max(0, now-r.anchor-j.out(r.anchor, now)-every-every/2)
 	until := edge{r.anchor, l.Until(r.anchor)}
 	for i, span := range j.spans {
 		from := max(r.anchor-span, l.First()-1)

@@ -203,8 +203,8 @@ func (e *Engine) Tally(ctx context.Context, id string, from, to time.Time) (Tall
 		return Tally{}, err
 	}
 	end = min(end, now)
-	c.Corrected = time.Duration(c.out(start, end)) * time.Millisecond
-	if expected := end - max(start, first-1) - c.out(max(start, first-1), end); first > 0 {
+	c.Corrected = time.Duration(outOf(c.segments, start, end)) * time.Millisecond
+	if expected := end - max(start, first-1) - outOf(c.segments, max(start, first-1), end); first > 0 {
 		c.Unseen = time.Duration(max(0, expected-c.seen)) * time.Millisecond
 	}
 	return c.Tally, nil
@@ -240,15 +240,4 @@ func (c *tallier) add(s slice, part float64) {
 	c.Total += total
 	c.Allowed += budget * total
 	c.seen += int64(part * float64(s.Seen))
-}
-
-// out is how much of (from, to] corrections take out, in milliseconds.
-func (c *tallier) out(from, to int64) int64 {
-	var sum int64
-	for _, g := range c.segments {
-		if lo, hi := max(g.from, from), min(g.to, to); g.out && lo < hi {
-			sum += hi - lo
-		}
-	}
-	return sum
 }

@@ -86,6 +86,19 @@ func (j *judge) between(l *ledger.Ledger, a, b edge) tally {
 	return out
 }
 
+// out is how much of (from, to] corrections take out, in milliseconds.
+func (j *judge) out(from, to int64) int64 { return outOf(j.segments, from, to) }
+
+func outOf(all []segment, from, to int64) int64 {
+	var sum int64
+	for _, s := range all {
+		if lo, hi := max(s.from, from), min(s.to, to); s.out && lo < hi {
+			sum += hi - lo
+		}
+	}
+	return sum
+}
+
 // edgeAt returns the count at t, exact if there is a mark.
 func edgeAt(l *ledger.Ledger, t int64) edge {
 	if c, ok := l.Marked(t); ok {
