@@ -57,7 +57,7 @@ func alertRules(o Objective, pairs []Pair) []alertRule {
 			kind: alertKind(kind), key: string(sev), name: o.Alerting.Name, severity: sev, damp: burnDamp(pairs, sev),
 		})
 	}
-	if sev, on := o.silenceSeverity(); on {
+	if sev, on := o.lostSeverity(); on {
 		out = append(out, alertRule{kind: alertLost, key: "lost", name: lostName, severity: sev})
 	}
 	if ms := o.Alerting.NoTrafficFor.Milliseconds(); ms > 0 && !o.SLI.Raw() {
@@ -80,12 +80,27 @@ func burnDamp(pairs []Pair, s Severity) int64 {
 }
 
 // silenceSeverity is the severity of an alert about silence: it pages, unless the
-// objective has no page. It is false for an objective whose burning alerts nobody.
+// objective has no page but a ticket. It is false for an objective whose burning
+// alerts nobody.
 func (o Objective) silenceSeverity() (Severity, bool) {
-	if !o.Alerting.Page.Disabled {
-		return Page, true
+	page, ticket := !o.Alerting.Page.Disabled, !o.Alerting.Ticket.Disabled
+	if page || !ticket {
+		return Page, page
 	}
-	return Ticket, !o.Alerting.Ticket.Disabled
+	return Ticket, true
+}
+
+// lostSeverity is the severity of TelemetryLost, false where a spec switches it off
+// or there is nothing it would be the silence of.
+func (o Objective) lostSeverity() (Severity, bool) {
+	sev, on := o.silenceSeverity()
+	switch o.Alerting.Lost {
+	case On:
+		return sev, true
+	case Off:
+		return sev, false
+	}
+	return sev, on
 }
 
 // inherit returns states for the new rules out of those of the old ones: an alert

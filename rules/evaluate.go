@@ -38,7 +38,7 @@ func newJudge(o Objective) judge {
 	j := judge{budget: o.ErrorBudget(), minBad: o.MinBadEvents, periodMillis: o.Period.Milliseconds()}
 	j.pairs, j.dropped = o.Windows()
 	all := PairsFor(o.Period)
-	for _, p := range all {
+	for _, p := range slices.Concat(all, j.pairs) {
 		j.spans = append(j.spans, p.Long.Milliseconds(), p.Short.Milliseconds())
 	}
 	j.spans = append(j.spans, j.periodMillis)

@@ -52,6 +52,12 @@ type Objective struct {
 	Meaning string
 	// Policy overrides the consequence texts of states.
 	Policy map[State]string
+	// NoOwner and NoPlaybook are the reasons why nobody owns the objective and why no
+	// playbook goes with its page; "" where there has to be one.
+	NoOwner, NoPlaybook string
+	// Notes say what the spec holds that has no effect here and why, each as
+	// "file:line: sentence".
+	Notes []string
 	// Labels are the spec's and the objective's own labels, the latter winning.
 	Labels map[string]string
 	// SLI says how good and bad events are measured.
@@ -87,6 +93,12 @@ type Alerting struct {
 	Name string
 	// Page and Ticket are the two burn-rate alerts.
 	Page, Ticket AlertSpec
+	// Pairs are the windows the spec asks for itself; nil for those that follow from
+	// the period. Their Budget is 0, as it follows from the period.
+	Pairs []Pair
+	// Lost says whether silence of the telemetry alerts; unless it is given, it does
+	// for an objective that alerts of burning.
+	Lost Switch
 	// NoTrafficFor asks for a page when no event was seen for so long, although
 	// telemetry arrives and there were events before; 0: none.
 	NoTrafficFor time.Duration
@@ -95,6 +107,15 @@ type Alerting struct {
 	// GoneWithin asks for a ticket when the budget will be gone within these times.
 	GoneWithin []time.Duration
 }
+
+// Switch turns something on or off; empty leaves it as it is without.
+type Switch string
+
+// The positions of a switch.
+const (
+	On  Switch = "on"
+	Off Switch = "off"
+)
 
 // Method says what a target is a share of.
 type Method string

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,11 +99,23 @@ func scale(d time.Duration, ratio float64) time.Duration {
 	return max(d.Round(time.Second), time.Second)
 }
 
+// pairs returns the spec's own pairs, else those that follow from the period.
+func (o Objective) pairs() []Pair {
+	if o.Alerting.Pairs == nil {
+		return PairsFor(o.Period)
+	}
+	pairs := slices.Clone(o.Alerting.Pairs)
+	for i, p := range pairs {
+		pairs[i].Budget = p.Factor * p.Long.Hours() / o.Period.Hours()
+	}
+	return pairs
+}
+
 // Windows returns the pairs that can fire for this objective, and for each pair
 // that cannot a sentence saying why.
 func (o Objective) Windows() (pairs []Pair, dropped []string) {
 	e := o.ErrorBudget()
-	for _, p := range PairsFor(o.Period) {
+	for _, p := range o.pairs() {
 		if o.Alert(p.Severity).Disabled {
 			continue
 		}
