@@ -57,7 +57,8 @@ func alertRules(o Objective, pairs []Pair) []alertRule {
 			kind: alertKind(kind), key: string(sev), name: o.Alerting.Name, severity: sev, damp: burnDamp(pairs, sev),
 		})
 	}
-	if sev, on := o.lostSeverity(); on {
+	// The silence of a group is its whole's to tell: a group alone is idle.
+	if sev, on := o.lostSeverity(); on && o.Parent == "" {
 		out = append(out, alertRule{kind: alertLost, key: "lost", name: lostName, severity: sev})
 	}
 	if ms := o.Alerting.NoTrafficFor.Milliseconds(); ms > 0 && !o.SLI.Raw() {

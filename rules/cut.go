@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -15,7 +16,8 @@ func (e *Engine) segmentsOf(o Objective) []segment {
 
 // segmentsSince cuts the time after oldest.
 func (e *Engine) segmentsSince(o Objective, oldest time.Time) []segment {
-	eras := e.books.erasOf(o.ID)
+	// The target of a member is that of its whole.
+	eras := e.books.erasOf(cmp.Or(o.Parent, o.ID))
 	for len(eras) > 1 && eras[1].from <= oldest.UnixMilli() {
 		eras = eras[1:]
 	}

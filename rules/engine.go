@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,15 +151,13 @@ func (e *Engine) Reload(objectives []Objective) error {
 			e.fault("persist", err)
 		}
 	}
+	e.inherited(c)
 	if err := e.recut(ctx); err != nil {
 		e.fault("mark", err)
 	}
 	if c.fresh {
 		e.rewatch()
-		select {
-		case e.wake <- struct{}{}:
-		default:
-		}
+		e.rouse()
 	}
 	return nil
 }
@@ -169,6 +167,27 @@ func (e *Engine) Reload(objectives []Objective) error {
 type change struct {
 	fresh    bool
 	replaced []*track
+}
+
+// succeed notes that next takes the place of old, which counted other events, and
+// goes on with its alerts. next waits until old has handed over.
+func (c *change) succeed(old, next *track) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	c.fresh, c.replaced = true, append(c.replaced, old)
+	next.alerts = inherit(next.judge.alerts, old.judge.alerts, old.alerts)
+	next.heir = !old.restoring
+}
+
+// inherited lets the successors of what was replaced be restored.
+func (e *Engine) inherited(c change) {
+	for _, old := range c.replaced {
+		if tr := e.track(old.id); tr != nil {
+			tr.mu.Lock()
+			tr.heir = false
+			tr.mu.Unlock()
+		}
+	}
 }
 
 // replace sets the objectives.
@@ -181,7 +200,11 @@ func (e *Engine) replace(objectives []Objective) (change, error) {
 			faults = append(faults, fmt.Errorf("objective %q is given twice", o.ID))
 			continue
 		}
-		tr, err := newTrack(o)
+		o, err := o.whole()
+		var tr *track
+		if err == nil {
+			tr, err = newTrack(o)
+		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("objective %q: %w", o.ID, err))
 			continue
@@ -198,9 +221,9 @@ func (e *Engine) replace(objectives []Objective) (change, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var out change
+	out, before := change{}, e.tracks
 	for id, tr := range fresh {
-		old := e.tracks[id]
+		old := before[id]
 		tr.judge.segments = e.segmentsOf(tr.obj)
 		if old != nil && old.generation == tr.generation && old.remembers == tr.remembers {
 			old.retarget(tr)
@@ -209,21 +232,20 @@ func (e *Engine) replace(objectives []Objective) (change, error) {
 		}
 		out.fresh = true
 		if old != nil {
-			out.replaced = append(out.replaced, old)
-			old.mu.Lock()
-			tr.alerts = inherit(tr.judge.alerts, old.judge.alerts, old.alerts)
-			old.mu.Unlock()
+			out.succeed(old, tr)
 		}
 	}
+	// Members are found by way of their whole, which alone is looked up.
 	e.tracks, e.index = fresh, newIndex(fresh)
-	order := make([]*track, 0, len(fresh))
-	for _, tr := range fresh {
-		order = append(order, tr)
+	for id, tr := range maps.Clone(fresh) {
+		var had *group
+		if old := before[id]; old != nil {
+			had = old.group
+		}
+		e.regroup(tr, had, &out)
 	}
-	slices.SortFunc(order, func(a, b *track) int { return strings.Compare(a.id, b.id) })
-	e.order.Store(&order)
+	e.publish()
 	e.rematch()
-	e.metrics.objectives.Set(float64(len(order)))
 	return out, nil
 }
 

@@ -19,6 +19,8 @@ type metrics struct {
 	recorded     prometheus.Counter
 	failures     *prometheus.CounterVec
 	snapshots    prometheus.Counter
+	// groupsRefused counts series beyond the groups an objective may have.
+	groupsRefused prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -46,6 +48,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		failures: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "watchtower_rules_failures_total", Help: "How often a task beside the evaluation went wrong.",
 		}, []string{"task"}),
+		groupsRefused: counter("watchtower_rules_groups_refused_series_total",
+			"How often a series was counted in the whole of a grouped objective only, since the objective has max_groups groups already."),
 		snapshots: counter("watchtower_rules_snapshots_total", "How many snapshots were written."),
 	}
 }

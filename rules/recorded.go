@@ -12,6 +12,10 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
+// parentSeriesLabel tells the recorded series of a group from those of an objective as
+// a whole, by the ID of the latter.
+const parentSeriesLabel = "watchtower_parent"
+
 // record writes the series that Sloth's recording rules would, so that dashboards
 // made for Sloth work: error ratios of all windows, the objective, the budget, and
 // how much of it is left. Windows without events have no sample: no data is not "no
@@ -54,6 +58,9 @@ func (tr *track) recordedSamples(now int64) []recordedSample {
 	base := map[string]string{}
 	maps.Copy(base, o.Labels)
 	base["sloth_id"], base["sloth_service"], base["sloth_slo"] = o.ID, o.Service, o.SLO
+	if o.Parent != "" {
+		base[parentSeriesLabel] = o.Parent
+	}
 	var out []recordedSample
 	add := func(name string, v float64, more ...string) {
 		b := labels.NewBuilder(labels.FromMap(base))

@@ -22,16 +22,34 @@ const restorers = 4
 // from its part of the snapshot, else from its slices on disk, else from the raw
 // samples of its whole period; then the gap is replayed from raw samples.
 func (e *Engine) restoreAll(ctx context.Context, snap *snapshot) {
+	// Grouped objectives find members in what they read.
+	for ctx.Err() == nil && e.restoreWaiting(ctx, snap) {
+	}
+}
+
+// waiting returns the objectives that do not count yet.
+func (e *Engine) waiting() []*track {
 	var waiting []*track
 	for _, tr := range e.all() {
 		tr.mu.Lock()
-		if tr.restoring {
+		if tr.restoring && !tr.heir {
 			waiting = append(waiting, tr)
 		}
 		tr.mu.Unlock()
 	}
+	return waiting
+}
+
+// restoreWaiting restores what waits and tells whether anything did.
+func (e *Engine) restoreWaiting(ctx context.Context, snap *snapshot) bool {
+	for _, tr := range e.waiting() {
+		if err := e.rediscover(ctx, tr, snap); err != nil && ctx.Err() == nil {
+			e.logger.Error("groups of an objective are found as their samples arrive", "objective", tr.id, "err", err)
+		}
+	}
+	waiting := e.waiting()
 	if len(waiting) == 0 {
-		return
+		return false
 	}
 	began := e.now()
 	progress := newProgress(e.logger, e.now, len(waiting))
@@ -58,6 +76,7 @@ func (e *Engine) restoreAll(ctx context.Context, snap *snapshot) {
 	close(work)
 	wg.Wait()
 	e.logger.Info("objectives are restored", "objectives", len(waiting), "took", e.now().Sub(began).String())
+	return true
 }
 
 // origin is what a restore begins from: everything up to cut is in the ledger,
@@ -134,7 +153,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 	}
 	defer func() { _ = q.Close() }()
 	r := replayer{
-		ctx: ctx, store: e.store, births: e.births, tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
+		ctx: ctx, store: e.store, births: e.births, member: e.discover, tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
 		recent: now - e.outOfOrder.Milliseconds() - maxAhead, visited: map[*source]bool{},
 	}
 	if from.fresh {
@@ -154,7 +173,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 	if err != nil {
 		return err
 	}
-	if r.counted > 0 && from.fresh {
+	if r.counted > 0 && from.fresh && tr.obj.Parent == "" {
 		e.logger.Info("objective is backfilled from stored samples", "objective", tr.id, "series", len(r.visited), "samples", r.counted)
 	}
 	if err := e.writeSlices(ctx, tr, out); err != nil {
@@ -168,9 +187,11 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 
 // replayer counts stored samples into a bulk.
 type replayer struct {
-	ctx     context.Context //nolint:containedctx // lives as long as the call of replay
-	store   storage.Queryable
-	births  *births
+	ctx    context.Context //nolint:containedctx // lives as long as the call of replay
+	store  storage.Queryable
+	births *births
+	// member makes the member of a grouped objective that a series belongs to.
+	member  func(*track, labels.Labels)
 	tr      *track
 	from    origin
 	now     int64
@@ -183,10 +204,13 @@ type replayer struct {
 
 func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 	r.tr.mu.Lock()
-	s := r.tr.source(lset)
+	s, grouped := r.tr.source(lset), r.tr.group != nil
 	r.tr.mu.Unlock()
 	if s == nil || r.visited[s] {
 		return nil
+	}
+	if grouped {
+		r.member(r.tr, lset)
 	}
 	r.visited[s] = true
 	c := &s.counter

@@ -109,6 +109,7 @@ func (e *Engine) evaluate(ctx context.Context, wanted func(*track) bool) {
 	for _, tr := range e.all() {
 		tr.mu.Lock()
 		if !tr.restoring {
+			tr.listen()
 			if wanted(tr) && tr.decide(now, started) {
 				out = tr.collect(out, now, e.url, e.interval)
 			}

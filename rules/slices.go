@@ -25,6 +25,9 @@ const (
 
 	objectiveLabel  = "objective"
 	generationLabel = "generation"
+	// parentLabel names the whole of a member; its group's labels have the prefix.
+	parentLabel      = "parent"
+	groupLabelPrefix = "group_"
 )
 
 // sliceWidth is the length of slices on disk, in seconds: a minute, or less for
@@ -95,8 +98,7 @@ func (e *Engine) writeSlices(ctx context.Context, tr *track, out []slice) error 
 				name string
 				v    float64
 			}{{sliceTotal, s.Total}, {sliceBad, s.Bad}, {sliceSeen, float64(s.Seen)}} {
-				lset := labels.FromStrings(model.MetricNameLabel, part.name, objectiveLabel, tr.id, generationLabel, tr.generation)
-				if _, err := app.Append(0, lset, s.end, part.v); err != nil && !tooOld(err) {
+				if _, err := app.Append(0, tr.sliceLabels(part.name), s.end, part.v); err != nil && !tooOld(err) {
 					_ = app.Rollback()
 					return fmt.Errorf("append a slice of %s: %w", tr.id, err)
 				}
@@ -109,6 +111,21 @@ func (e *Engine) writeSlices(ctx context.Context, tr *track, out []slice) error 
 		out = out[n:]
 	}
 	return nil
+}
+
+// sliceLabels are the labels of a series of slices. Those of a member say to which
+// group of which objective it belongs.
+func (tr *track) sliceLabels(name string) labels.Labels {
+	ls := []string{model.MetricNameLabel, name, objectiveLabel, tr.id, generationLabel, tr.generation}
+	if parent := tr.obj.Parent; parent != "" {
+		ls = append(ls, parentLabel, parent)
+		for label, value := range tr.obj.Group {
+			if value != "" {
+				ls = append(ls, groupLabelPrefix+label, value)
+			}
+		}
+	}
+	return labels.FromStrings(ls...)
 }
 
 // tooOld tells that a store has the sample already or no longer takes its time.

@@ -22,7 +22,7 @@ import (
 
 // A snapshot file is the magic line; a byte that is 1 if nothing was counted after
 // it was taken; the time; then for each objective the length of its part, as a
-// varint, and the part; at the end a CRC-32C of all before it. It is written beside
+// varint, and the part, and for a grouped one such a part with its groups; at the end a CRC-32C of all before it. It is written beside
 // its place and renamed, so that it is there whole or not at all.
 const snapshotMagic = "watchtower-snapshot-2\n"
 
@@ -104,6 +104,13 @@ func (e *Engine) writeParts(w io.Writer, now int64, clean byte) error {
 		return err
 	}
 	var part []byte
+	write := func() error {
+		_, err := w.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		if err == nil {
+			_, err = w.Write(part)
+		}
+		return err
+	}
 	for _, tr := range e.all() {
 		tr.mu.Lock()
 		restoring := tr.restoring
@@ -114,10 +121,13 @@ func (e *Engine) writeParts(w io.Writer, now int64, clean byte) error {
 		if restoring {
 			continue
 		}
-		if _, err := w.Write(binary.AppendUvarint(nil, uint64(len(part)))); err != nil {
+		if err := write(); err != nil {
 			return err
 		}
-		if _, err := w.Write(part); err != nil {
+		if part = e.appendGroup(part[:0], tr); len(part) == 0 {
+			continue
+		}
+		if err := write(); err != nil {
 			return err
 		}
 	}

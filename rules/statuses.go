@@ -180,6 +180,9 @@ func (tr *track) reason() string {
 	if tr.crowded {
 		said = append(said, fmt.Sprintf("its queries match more than %d series and the rest is not counted: narrow the selectors", maxSeries))
 	}
+	if grouped := tr.groupReason(); grouped != "" {
+		said = append(said, grouped)
+	}
 	if tr.polled.err != "" {
 		said = append(said, "the last poll failed: "+tr.polled.err)
 	}

@@ -89,6 +89,12 @@ type track struct {
 	polled  pollState
 	reading reading
 	refused map[string]int
+	// group is what a grouped objective keeps of its members, nil for others; whole is
+	// that of the objective a member belongs to, and heard when it was last heard.
+	group, whole *group
+	heard        int64
+	// heir is set until the version it replaces has handed over what it counted.
+	heir bool
 	// announced is what people have announced, nil for nothing.
 	announced announced
 	// alerts are the states of judge.alerts, in their order.

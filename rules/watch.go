@@ -86,10 +86,22 @@ func (e *Engine) feed(lset labels.Labels) *row {
 	r := &row{lset: lset}
 	for _, tr := range e.index.find(lset) {
 		tr.mu.Lock()
-		if s := tr.source(lset); s != nil {
-			r.feeds = append(r.feeds, feed{tr, s})
-		}
+		s := tr.source(lset)
 		tr.mu.Unlock()
+		if s == nil {
+			continue
+		}
+		r.feeds = append(r.feeds, feed{tr, s})
+		if tr.group == nil {
+			continue
+		}
+		if m := e.memberOf(tr, lset); m != nil {
+			m.mu.Lock()
+			if s := m.source(lset); s != nil {
+				r.feeds = append(r.feeds, feed{m, s})
+			}
+			m.mu.Unlock()
+		}
 	}
 	if len(r.feeds) > 0 {
 		r.one = r.feeds[0]
@@ -173,6 +185,7 @@ func (e *Engine) forgetIdle(now int64) {
 			delete(e.byLabels, key)
 		}
 	}
+	e.forgetMembers(now)
 }
 
 // idle tells whether the series has reported to no objective since then.
