@@ -151,34 +151,6 @@ func (tr *track) roll(now int64) {
 	tr.reading.calendar = tr.obj.around(now)
 }
 
-// handOver writes what a replaced version of an objective has counted, so that the
-// next version begins where it ended and the past stays as it was counted.
-func (e *Engine) handOver(ctx context.Context, old *track) error {
-	old.mu.Lock()
-	if old.restoring {
-		old.mu.Unlock()
-		return nil
-	}
-	now := e.now().UnixMilli()
-	old.ledger.Advance(now)
-	width := sliceWidth(old.obj.Period)
-	out := old.between(old.persisted, now, width*1000)
-	old.mu.Unlock()
-	return e.writeSlices(ctx, old, out)
-}
-
-// between returns the slices of a width that end in (from, to], out of memory; from is
-// the end of one. Those that nothing was seen in are left out. The lock is held.
-func (tr *track) between(from, to, width int64) []slice {
-	var out []slice
-	for end := max(from, (tr.ledger.First()-1)/width*width) + width; end <= to; end += width {
-		if s := (slice{end, tr.ledger.Until(end).Sub(tr.ledger.Until(end - width))}); !s.void() {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // newEra is the version of an objective that begins now, at a whole minute.
 func (e *Engine) newEra(o Objective) era {
 	return era{from: e.now().Truncate(time.Minute).UnixMilli(), generation: generation(o), budget: o.ErrorBudget()}

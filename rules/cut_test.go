@@ -37,6 +37,7 @@ func (w *world) status(id string) Status {
 
 func (w *world) reload(objectives ...Objective) {
 	w.t.Helper()
+	w.engine.rewatch = func() { w.ids = map[string]uint64{} }
 	if err := w.engine.Reload(objectives); err != nil {
 		w.t.Fatal(err)
 	}

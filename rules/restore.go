@@ -108,6 +108,12 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 	tr.queueing = true
 	earliest := tr.earliest
 	tr.mu.Unlock()
+	if saved != nil && (saved.generation != tr.generation || saved.remembers != tr.remembers) {
+		if err := e.succeed(ctx, tr, saved); err != nil {
+			return origin{}, err
+		}
+		saved = nil
+	}
 	if saved != nil {
 		tr.adopt(saved)
 		// A sample from before the snapshot that came since is late: count again.
@@ -122,9 +128,13 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 	tr.mu.Lock()
 	tr.blankMarks(now)
 	tr.mu.Unlock()
+	counted, err := e.before(ctx, tr, oldest, now)
+	if err != nil {
+		return origin{}, err
+	}
 	b := tr.ledger.Bulk(oldest, now)
 	var last int64
-	err := e.eachSlice(ctx, tr.id, oldest, now, func(s slice) {
+	err = e.eachSlice(ctx, tr.id, counted, now, func(s slice) {
 		last = max(last, s.end)
 		b.Add(s.end, s.Bad, s.Total)
 		if s.Seen > 0 {

@@ -314,10 +314,10 @@ func FuzzParseSnapshot(f *testing.F) {
 	f.Add([]byte(snapshotMagic + "\x01\x02abcd"))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		if s, err := parseSnapshot(b); err == nil {
-			for id, part := range s.parts {
-				_ = decodeTrack(s, part, id, time.Hour)
+			for _, part := range s.parts {
+				_ = decodeTrack(s, part)
 			}
 		}
-		_ = decodeTrack(&snapshot{}, b, "", time.Hour)
+		_ = decodeTrack(&snapshot{}, b)
 	})
 }

@@ -24,7 +24,7 @@ import (
 // it was taken; the time; then for each objective the length of its part, as a
 // varint, and the part, and for a grouped one such a part with its groups; at the end a CRC-32C of all before it. It is written beside
 // its place and renamed, so that it is there whole or not at all.
-const snapshotMagic = "watchtower-snapshot-2\n"
+const snapshotMagic = "watchtower-snapshot-4\n"
 
 var errSnapshot = errors.New("the snapshot is damaged or of another version")
 
@@ -37,6 +37,9 @@ type snapshot struct {
 
 // savedTrack is one objective out of a snapshot.
 type savedTrack struct {
+	id         string
+	generation string
+	remembers  time.Duration
 	at         int64
 	clean      bool
 	since      int64
@@ -138,7 +141,7 @@ func (e *Engine) writeParts(w io.Writer, now int64, clean byte) error {
 func (tr *track) append(dst []byte) []byte {
 	dst = appendText(dst, tr.id)
 	dst = appendText(dst, tr.generation)
-	for _, v := range []int64{tr.since, tr.persisted, tr.polled.last, tr.every} {
+	for _, v := range []int64{int64(tr.remembers), tr.since, tr.persisted, tr.polled.last, tr.every} {
 		dst = binary.AppendVarint(dst, v)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(tr.alerts)))
@@ -228,21 +231,24 @@ func parseSnapshot(b []byte) (*snapshot, error) {
 	return s, nil
 }
 
-// track decodes the part of an objective, nil if there is none of its generation.
+// track decodes the part of an objective, nil if there is none. It may be of another
+// generation.
 func (s *snapshot) track(tr *track) *savedTrack {
 	if s == nil || s.parts[tr.id] == nil {
 		return nil
 	}
-	return decodeTrack(s, s.parts[tr.id], tr.generation, tr.remembers)
+	return decodeTrack(s, s.parts[tr.id])
 }
 
-func decodeTrack(s *snapshot, part []byte, generation string, memory time.Duration) *savedTrack {
+func decodeTrack(s *snapshot, part []byte) *savedTrack {
 	r := snapReader{b: part}
-	_ = r.text()
-	if r.text() != generation {
+	t := &savedTrack{
+		id: r.text(), generation: r.text(), remembers: time.Duration(r.int()), at: s.at, clean: s.clean,
+		since: r.int(), persisted: r.int(), polledLast: r.int(), every: r.int(),
+	}
+	if t.remembers <= 0 || t.remembers > slicesKept {
 		return nil
 	}
-	t := &savedTrack{at: s.at, clean: s.clean, since: r.int(), persisted: r.int(), polledLast: r.int(), every: r.int()}
 	t.alerts = map[string]alertState{}
 	for n := r.uint(); n > 0 && !r.bad; n-- {
 		key, bits := r.text(), r.int()
@@ -260,7 +266,7 @@ func decodeTrack(s *snapshot, part []byte, generation string, memory time.Durati
 		src.counter.Last, src.counter.Interval, src.counted = r.float(), float32(r.float()), r.float()
 		t.sources = append(t.sources, src)
 	}
-	l, rest, err := ledger.Decode(r.b, memory)
+	l, rest, err := ledger.Decode(r.b, t.remembers)
 	if r.bad || err != nil || len(rest) > 0 {
 		return nil
 	}
