@@ -70,7 +70,7 @@ func (e *Engine) before(ctx context.Context, tr *track, oldest, now int64) (int6
 	defer func() { _ = q.Close() }()
 	tr.since = oldest
 	r := replayer{
-		ctx: ctx, store: e.store, births: e.births, tr: tr, from: origin{cut: oldest, fresh: true}, now: until - maxAhead,
+		ctx: ctx, store: e.store, births: e.births, member: e.discover, tr: tr, from: origin{cut: oldest, fresh: true}, now: until - maxAhead,
 		bulk: tr.ledger.Bulk(oldest, until), recent: forever, visited: map[*source]bool{},
 		fine: &fineSlices{from: oldest, width: width, cells: make([]ledger.Cell, (until-oldest)/width+1)},
 	}
