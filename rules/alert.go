@@ -229,7 +229,7 @@ func (tr *track) verdict(rule *alertRule, a *alertState, started int64) verdict 
 		return unsure
 	case rule.kind == alertNoTraffic:
 		return tr.reading.flow.ceased(&tr.reading, a.firing)
-	case tr.missing != "":
+	case tr.untold():
 		return unsure
 	case rule.kind == alertSpent:
 		return tr.spent(rule, a)

@@ -76,7 +76,7 @@ func (tr *track) recordedSamples(now int64) []recordedSample {
 	add("sloth_slo_info", 1, "sloth_mode", "watchtower", "sloth_spec", "prometheus/v1", "sloth_version", "watchtower",
 		"sloth_objective", strconv.FormatFloat(round(o.Target*100), 'f', -1, 64))
 	// What is blind has no present: its series end, as they would in Prometheus.
-	if tr.ledger.Last() == 0 || r.lag > 5*60*1000 || tr.missing != "" || now-r.at > 60_000 {
+	if tr.ledger.Last() == 0 || r.lag > 5*60*1000 || tr.untold() || now-r.at > 60_000 {
 		return out
 	}
 	for i, ms := range j.spans {

@@ -170,6 +170,7 @@ func (e *Engine) keepHouse(ctx context.Context, restored <-chan struct{}) {
 			if tr.settle(now.UnixMilli()) {
 				e.recount(ctx, tr)
 			}
+			e.blame(tr)
 			if tr.isUncut() {
 				if err := e.cut(ctx, tr); err != nil {
 					e.fault("mark", err)
@@ -194,6 +195,17 @@ func (e *Engine) keepHouse(ctx context.Context, restored <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// blame logs once that an objective's selectors match too many series.
+func (e *Engine) blame(tr *track) {
+	tr.mu.Lock()
+	news := tr.crowded && !tr.blamed
+	tr.blamed = tr.crowded
+	tr.mu.Unlock()
+	if news {
+		e.logger.Warn("an objective matches too many series: nothing is said about it until its selectors are narrower", "objective", tr.id, "max_series", maxSeries)
 	}
 }
 

@@ -128,7 +128,7 @@ func (tr *track) state(s *Status) (State, string) {
 	switch period := r.sums[j.period]; {
 	case tr.ledger.Last() == 0 || period.Total <= 0:
 		state, consequence = StateUnknown, "Nothing is known yet: no events have been seen."
-	case tr.missing != "":
+	case tr.untold():
 		state, consequence = StateUnknown, "Nothing can be said: "+tr.reason()+"."
 	case r.lag > 0 && r.coverage[j.hour] < minCoverage:
 		state, consequence = StateUnknown, "Nothing is known since "+clockTime(r.anchor)+": no telemetry arrives."
@@ -178,7 +178,7 @@ func (tr *track) reason() string {
 		said = append(said, "no series matches its queries yet")
 	}
 	if tr.crowded {
-		said = append(said, fmt.Sprintf("its queries match more than %d series and the rest is not counted: narrow the selectors", maxSeries))
+		said = append(said, fmt.Sprintf("its queries match more than %d series, of which only as many are counted, and they need not be like the others: narrow the selectors, then reload", maxSeries))
 	}
 	if grouped := tr.groupReason(); grouped != "" {
 		said = append(said, grouped)

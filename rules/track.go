@@ -93,6 +93,8 @@ type track struct {
 	// that of the objective a member belongs to, and heard when it was last heard.
 	group, whole *group
 	heard        int64
+	// blamed is set once crowded was logged.
+	blamed bool
 	// heir is set until the version it replaces has handed over what it counted.
 	heir bool
 	// announced is what people have announced, nil for nothing.
@@ -197,6 +199,11 @@ func (tr *track) inventory() {
 		}
 	}
 }
+
+// untold tells that what is counted says nothing about what happens: without a
+// selector that is subtracted all events would look bad, and of too many series only
+// some are counted, perhaps the bad ones.
+func (tr *track) untold() bool { return tr.missing != "" || tr.crowded }
 
 // weights returns what one event of a sample adds.
 func (s *source) weights(in sample) weights {
