@@ -70,6 +70,8 @@ func sentence(s string) string {
 func (tr *track) sayBurn(f facts) (summary, description string) {
 	o := &tr.obj
 	switch {
+	case !f.firing && f.rule.severity == Ticket:
+		summary = quoted(o.Promise) + " is kept again"
 	case !f.firing:
 		summary = quoted(o.Promise) + " is no longer broken"
 	case f.rule.severity == Ticket:
@@ -143,23 +145,19 @@ func (tr *track) saySpent(f facts) (summary, description string) {
 	switch {
 	case f.firing:
 		return fmt.Sprintf("%s: %s of the error budget is spent", quoted(o.Promise), said),
-			fmt.Sprintf("%s %s %s", tr.allowance(f), tr.budgetLeft(f), tr.consequence()) + tr.blindly()
+			fmt.Sprintf("%s %s %s", tr.allowed(), tr.budgetLeft(f), tr.consequence()) + tr.blindly()
 	case f.spent >= f.rule.limit:
 		return fmt.Sprintf("%s: more than %s of the error budget is spent, %s by now", quoted(o.Promise), f.rule.value, said),
 			"A ticket that says so replaces this one; nothing has got better."
 	default:
 		return fmt.Sprintf("%s: less than %s of the error budget is spent again", quoted(o.Promise), f.rule.value),
-			tr.allowance(f) + " " + tr.budgetLeft(f)
+			tr.allowed() + " " + tr.budgetLeft(f)
 	}
 }
 
-// allowance says how much may fail in a period and how much did.
-func (tr *track) allowance(f facts) string {
-	o, bad := &tr.obj, tr.reading.sums[tr.judge.period].Bad
-	allowed := tr.judge.budget * tr.reading.volume
-	if f.spent > 0 {
-		allowed = bad / f.spent
-	}
+// allowed says how much may fail in a period and how much did.
+func (tr *track) allowed() string {
+	o, bad, allowed := &tr.obj, tr.reading.spent.Bad, tr.judge.allowance(&tr.reading)
 	over := "the last " + days(o.Period)
 	if o.Calendar != nil {
 		over = "this period so far"

@@ -177,6 +177,12 @@ func (tr *track) reason() string {
 	case tr.shape.observed() && tr.count == 0:
 		said = append(said, "no series matches its queries yet")
 	}
+	if tr.obj.SLI.Raw() && tr.obj.Alerting.NoTrafficFor > 0 {
+		said = append(said, "NoTraffic cannot fire, since a ratio does not tell how many events there are: give error_query and total_query")
+	}
+	if tr.obj.SLI.Raw() && tr.obj.Confidence > 0 {
+		said = append(said, "the confidence is not used, since a ratio does not tell how many events there are: give error_query and total_query")
+	}
 	if tr.crowded {
 		said = append(said, fmt.Sprintf("its queries match more than %d series, of which only as many are counted, and they need not be like the others: narrow the selectors, then reload", maxSeries))
 	}
