@@ -259,6 +259,12 @@ func (b *births) of(lset labels.Labels) lives {
 	return slices.Clone(b.known[labels.StableHash(lset)])
 }
 
+// knows tells whether an earlier sample of the series belongs to the same life of its
+// counter.
+func (b *births) knows(lset labels.Labels, in sample) bool {
+	return slices.ContainsFunc(b.of(lset), func(of birth) bool { return of.start == in.start && of.at < in.t })
+}
+
 // start returns the start time of a sample: its own, else what is remembered. A
 // birth holds for its sample and for earlier ones, that came late, back to its start.
 // Later ones need none: to them it would say what the birth has said.
@@ -286,7 +292,7 @@ func (e *Engine) horizon() int64 {
 	var longest time.Duration
 	for _, tr := range e.all() {
 		tr.mu.Lock()
-		longest = max(longest, tr.obj.Period)
+		longest = max(longest, tr.remembers)
 		tr.mu.Unlock()
 	}
 	return e.now().Add(-longest).UnixMilli() - farLookback

@@ -422,6 +422,27 @@ func TestForgetIdleSeries(t *testing.T) {
 	}
 }
 
+// TestForgottenSeriesIsNotCountedTwice: a series comes back after days of silence, by
+// its start time still the same counter.
+func TestForgottenSeriesIsNotCountedTwice(t *testing.T) {
+	w := newWorld(t, shareObjective())
+	w.now = w.now.Add(time.Hour)
+	start := w.now
+	report := func(v float64) {
+		w.now = w.now.Add(time.Minute)
+		w.putStarted(goodSeries, w.now, start, v)
+		w.tick()
+	}
+	report(100)
+	w.now = w.now.Add(30 * time.Hour)
+	w.engine.forgetIdle(w.now.UnixMilli())
+	w.ids = map[string]uint64{} // the store forgets it too, and offers it anew
+	report(110)
+	w.wantTotals(0, 100) // where it stood is forgotten, so this is a baseline
+	report(125)
+	w.wantTotals(0, 115)
+}
+
 // hookedStore lets a test act while the engine reads.
 type hookedStore struct {
 	*memStore

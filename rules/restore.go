@@ -273,7 +273,7 @@ func (r *replayer) stood(s *source, w weights) error {
 func (r *replayer) take(s *source, in sample, w weights) {
 	c := &s.counter
 	gap := in.t - c.LastTime
-	delta, verdict := c.Take(in.t, in.start, in.v, r.tr.since)
+	delta, verdict := c.Take(in.t, in.start, in.v, r.tr.bornSince(s, in))
 	reach := int64(0)
 	switch verdict {
 	case ledger.Counted:

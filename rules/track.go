@@ -267,7 +267,7 @@ func (tr *track) take(s *source, in sample, w weights, clock int64) (born bool) 
 		return false
 	}
 	gap, start := in.t-s.counter.LastTime, s.counter.Start
-	delta, verdict := s.counter.Take(in.t, in.start, in.v, tr.since)
+	delta, verdict := s.counter.Take(in.t, in.start, in.v, tr.bornSince(s, in))
 	switch verdict {
 	case ledger.Counted:
 		s.counted += delta
@@ -293,6 +293,18 @@ func (tr *track) take(s *source, in sample, w weights, clock int64) (born bool) 
 	case ledger.Duplicate, ledger.Ignored:
 	}
 	return born
+}
+
+// bornSince is when the counter of a series must have begun for its first sample to
+// count in full. We must have been watching since then; and it must be the first
+// sample of that counter ever: a series that was silent for so long that it was
+// forgotten has been counted before.
+func (tr *track) bornSince(s *source, in sample) int64 {
+	since := max(tr.since, in.t-tr.remembers.Milliseconds()-farLookback)
+	if s.counter.LastTime == 0 && in.start >= since && tr.births.knows(s.lset, in) {
+		return math.MaxInt64
+	}
+	return since
 }
 
 // takeLate sets a late sample aside for recounting, unless the restore has counted

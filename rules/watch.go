@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/prometheus/model/histogram"
@@ -157,20 +158,32 @@ func (e *Engine) observe(id uint64, in sample, h *histogram.FloatHistogram) {
 	}
 }
 
-// forgetIdle drops the series that have been silent for a day: the store forgets
-// a silent series after a few hours and offers it anew.
+// idleAfter is how long a series may be silent before it is forgotten: the store
+// forgets a silent series after a few hours and offers it anew.
+const idleAfter = 24 * 60 * 60 * 1000
+
+// forgetIdle drops the series that have been silent for a day, also those that only
+// a restore has seen.
 func (e *Engine) forgetIdle(now int64) {
-	const idle = 24 * 60 * 60 * 1000
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	watched := map[*source]bool{}
 	for id := uint64(1); id <= e.rows.n; id++ {
 		slot := e.rows.at(id)
 		r := slot.Load()
-		if r == nil || !r.idle(now-idle) {
+		if r == nil {
+			continue
+		}
+		if !r.idle(now - idleAfter) {
+			for _, f := range r.feeds {
+				watched[f.source] = true
+			}
 			continue
 		}
 		for _, f := range r.feeds {
+			f.track.mu.Lock()
 			f.track.forget(f.source)
+			f.track.mu.Unlock()
 		}
 		slot.Store(nil)
 		key := r.lset.Hash()
@@ -185,7 +198,27 @@ func (e *Engine) forgetIdle(now int64) {
 			delete(e.byLabels, key)
 		}
 	}
+	for _, tr := range e.tracks {
+		tr.forgetUnwatched(now-idleAfter, watched)
+	}
 	e.forgetMembers(now)
+}
+
+// forgetUnwatched drops the series that nothing has come of since then and that no
+// row feeds.
+func (tr *track) forgetUnwatched(since int64, watched map[*source]bool) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if tr.restoring {
+		return
+	}
+	for _, list := range tr.sources {
+		for _, s := range slices.Clone(list) {
+			if last := s.counter.LastTime; last > 0 && last <= since && len(s.late) == 0 && !watched[s] {
+				tr.forget(s)
+			}
+		}
+	}
 }
 
 // idle tells whether the series has reported to no objective since then.
@@ -202,10 +235,8 @@ func (r *row) idle(since int64) bool {
 	return true
 }
 
-// forget drops a series of the objective.
+// forget drops a series of the objective. The lock is held.
 func (tr *track) forget(s *source) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
 	key := s.lset.Hash()
 	kept := tr.sources[key][:0]
 	for _, other := range tr.sources[key] {
