@@ -14,25 +14,59 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth bounds how deep aliases and merges are followed.
-const maxDepth = 20
+const (
+	// maxDepth bounds how deep aliases and merges are followed.
+	maxDepth = 20
+	// maxVisits bounds how many fields of a file are read: aliases of aliases make a
+	// few lines unfold into millions.
+	maxVisits = 2_000_000
+	// maxFaults bounds how many faults of a file are told.
+	maxFaults = 500
+)
 
 // faults gathers what is wrong in a file, each with its line.
 type faults struct {
 	file string
 	list []error
+	// count is how many faults there are, also those that are not told.
+	count int
+	// visits is how many fields have been read.
+	visits int
 }
 
 // at adds a fault at a node: a sentence that says what to change.
 func (f *faults) at(n *yaml.Node, format string, args ...any) {
+	f.count++
+	switch {
+	case f.count < maxFaults:
+		f.list = append(f.list, errors.New(f.note(n, format, args...)))
+	case f.count == maxFaults:
+		f.list = append(f.list, fmt.Errorf("%s:1: there are more faults than these: correct them first", f.file))
+	}
+}
+
+// note writes a sentence about a node with the place it is at.
+func (f *faults) note(n *yaml.Node, format string, args ...any) string {
 	line := 1
 	if n != nil && n.Line > 0 {
 		line = n.Line
 	}
-	f.list = append(f.list, fmt.Errorf("%s:%d: %s", f.file, line, fmt.Sprintf(format, args...)))
+	return fmt.Sprintf("%s:%d: %s", f.file, line, fmt.Sprintf(format, args...))
+}
+
+// spend counts a field that is read and tells whether it may be.
+func (f *faults) spend() bool {
+	f.visits++
+	if f.visits == maxVisits {
+		f.at(nil, "the file unfolds into more than %d fields: use fewer aliases", maxVisits)
+	}
+	return f.visits < maxVisits
 }
 
 func (f *faults) err() error { return errors.Join(f.list...) }
+
+// null tells whether a value is left empty.
+func null(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // fields maps the keys a mapping may have to what reads their values.
 type fields map[string]func(*yaml.Node)
@@ -49,14 +83,14 @@ func (f *faults) objectAt(n *yaml.Node, what string, known fields, seen map[stri
 		f.at(n, "%s is nested too deeply: write it out", what)
 		return
 	}
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+	if null(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
 		f.at(n, "%s must be a mapping of keys to values", what)
 		return
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && f.spend(); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		if k.Tag == "!!merge" {
 			f.objectAt(v, what, known, seen, depth+1)
@@ -117,8 +151,16 @@ func (f *faults) text(n *yaml.Node, key string) string {
 	return strings.TrimSpace(n.Value)
 }
 
+// scalar returns the text of a single value, "" for anything else.
+func scalar(n *yaml.Node) string {
+	if n = target(n); n == nil || n.Kind != yaml.ScalarNode || null(n) {
+		return ""
+	}
+	return strings.TrimSpace(n.Value)
+}
+
 func (f *faults) number(n *yaml.Node, key string) (float64, bool) {
-	v, err := strconv.ParseFloat(f.text(n, key), 64)
+	v, err := strconv.ParseFloat(scalar(n), 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 		f.at(n, "%s must be a number", key)
 		return 0, false
@@ -127,7 +169,7 @@ func (f *faults) number(n *yaml.Node, key string) (float64, bool) {
 }
 
 func (f *faults) boolean(n *yaml.Node, key string) bool {
-	s := strings.ToLower(f.text(n, key))
+	s := strings.ToLower(scalar(n))
 	if s != "true" && s != "false" {
 		f.at(n, "%s must be true or false", key)
 	}
@@ -135,7 +177,7 @@ func (f *faults) boolean(n *yaml.Node, key string) bool {
 }
 
 func (f *faults) duration(n *yaml.Node, key string) (time.Duration, bool) {
-	d, err := model.ParseDuration(f.text(n, key))
+	d, err := model.ParseDuration(scalar(n))
 	if err != nil {
 		f.at(n, "%s must be a duration such as 28d or 12h", key)
 		return 0, false
@@ -147,14 +189,14 @@ func (f *faults) duration(n *yaml.Node, key string) (time.Duration, bool) {
 func (f *faults) texts(n *yaml.Node, what string) map[string]string {
 	out := map[string]string{}
 	n = target(n)
-	if n == nil || (n.Kind == yaml.ScalarNode && n.Tag == "!!null") {
+	if n == nil || null(n) {
 		return out
 	}
 	if n.Kind != yaml.MappingNode {
 		f.at(n, "%s must be a mapping of names to texts", what)
 		return out
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && f.spend(); i += 2 {
 		k := n.Content[i]
 		if !model.LegacyValidation.IsValidLabelName(k.Value) || strings.HasPrefix(k.Value, "__") {
 			f.at(k, "%q cannot be a name in %s: use letters, digits and _, beginning with a letter", k.Value, what)
@@ -177,6 +219,9 @@ func (f *faults) each(n *yaml.Node, what string, read func(*yaml.Node)) {
 		return
 	}
 	for _, c := range n.Content {
+		if !f.spend() {
+			return
+		}
 		read(c)
 	}
 }

@@ -150,7 +150,7 @@ func TestReadSlothFaults(t *testing.T) {
 		"period":                {edit("28d", "28 days"), "s.yaml:23: watchtower.period must be a duration"},
 		"period short":          {edit("28d", "5m"), "must be between 1h and 366d"},
 		"bad events":            {edit("min_bad_events: 5", "min_bad_events: -1"), "must not be negative"},
-		"our field":             {edit("promise:", "promises:"), `watchtower has no field "promises": known are min_bad_events, period, promise`},
+		"our field":             {edit("promise:", "promises:"), `watchtower has no field "promises": known are alerts, also_over, budgeting, confidence,`},
 		"unreachable":           {edit("99.9", "50"), "no page of this objective can fire"},
 		"openslo":               {"apiVersion: openslo/v1\nkind: SLO\n", "s.yaml:1: openslo/v1 specs are not read yet"},
 		"version":               {"version: prometheus/v9\n", `s.yaml:1: version "prometheus/v9" is not known`},
