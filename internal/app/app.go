@@ -250,6 +250,7 @@ func (a *App) openRules(_ context.Context, files config.Files) error {
 		Store:            a.store,
 		Query:            a.store.QueryFunc(),
 		Ledger:           a.ledger,
+		DB:               a.state,
 		SnapshotPath:     filepath.Join(cfg.DataDir, "ledger.snapshot"),
 		Send:             a.pipeline.Send,
 		ExternalURL:      a.external.String(),
