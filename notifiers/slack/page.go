@@ -205,7 +205,7 @@ func (in *incident) badly() string {
 		}
 		return ""
 	}
-	if in.state() == resolved && (in.Unseen || common(in.subject(), annotationsOf)["error_ratio"] == "") {
+	if in.state() == resolved && (in.Unseen || common(in.subject(), annotationsOf)["promise"] == "") {
 		// Our own rules say how it is now; others repeat what they said last.
 		return "_While it fired:_ " + escape(s)
 	}

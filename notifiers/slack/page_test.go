@@ -156,6 +156,38 @@ func goldenIncidents() map[string]incident {
 	mixed.GroupLabels = map[string]string{"service": "share", "slo": "sharing", "severity": "page"}
 	out["burning_and_blind"] = mixed
 
+	quiet := objectiveAlert()
+	quiet.Labels["alertname"] = "NoTraffic"
+	quiet.Annotations = map[string]string{
+		"promise": "Sharing a post works", "objective": "99.9% over 28d", "budget_remaining": "99.9%", "budget_gone": "",
+		"summary":       "“Sharing a post works”: no requests have reached share for 5m",
+		"description":   "share has counted no requests since about 03:07:00 UTC on 20 November, after 36,000 in the hour before. It runs and reports, so look at what lies before it: DNS, certificates, load balancer, network, the release of the app. Requests that do not arrive cannot fail, so no other alert of this objective will tell. No post is shared at all.",
+		"dashboard_url": "https://watchtower.example/objectives/share-sharing",
+	}
+	ceased := base
+	ceased.Alerts = []alert{quiet}
+	ceased.Playbook = bookOf(&ceased)
+	out["no_traffic"] = ceased
+
+	spent := func(id, share, summary, description string) alert {
+		a := objectiveAlert()
+		a.ID, a.Labels["alertname"], a.Labels["budget_spent"] = id, "BudgetSpent", share
+		a.Labels["severity"], a.Labels["sloth_severity"] = "ticket", "ticket"
+		a.Annotations = map[string]string{
+			"promise": "Sharing a post works", "objective": "99.9% over 28d", "budget_remaining": "25%", "budget_gone": "in 22h 30m, tomorrow 03:45 UTC",
+			"summary": summary, "description": description, "dashboard_url": "https://watchtower.example/objectives/share-sharing",
+		}
+		return a
+	}
+	budget := base
+	budget.GroupLabels = map[string]string{"service": "share", "slo": "sharing", "severity": "ticket"}
+	budget.Alerts = []alert{
+		spent("1", "50%", "“Sharing a post works”: more than 50% of the error budget is spent, 75% by now", "A ticket that says so replaces this one; nothing has got better."),
+		spent("2", "75%", "“Sharing a post works”: 75% of the error budget is spent", "The objective of 99.9% over 28d allows about 259,200 requests to fail; in the last 28d 194,424 did. 25% of the budget is left; at this rate it is gone in 22h 30m, tomorrow 03:45 UTC. Reliability comes before features until it lasts again."),
+	}
+	budget.Alerts[0].Resolved, budget.Alerts[0].EndsAt = true, goldenTime.Add(time.Minute)
+	out["budget_spent"] = budget
+
 	many := base
 	many.GroupLabels = map[string]string{"alertname": "InstanceDown"}
 	for i := range 40 {
