@@ -279,3 +279,34 @@ func TestSegments(t *testing.T) {
 		t.Error("one generation without corrections was cut")
 	}
 }
+
+// TestMembersFollowTheirWhole: a new target and a correction of a grouped objective
+// hold for its members.
+func TestMembersFollowTheirWhole(t *testing.T) {
+	w := newWorld(t, byRoute())
+	run := func(d time.Duration, bad float64) {
+		for end := w.now.Add(d); w.now.Before(end); {
+			w.now = w.now.Add(time.Minute)
+			w.count(routed("/a", "200"), 600*(1-bad))
+			w.count(routed("/a", "500"), 600*bad)
+			w.settleMembers()
+			w.tick()
+		}
+	}
+	run(2*time.Hour, 0.0005)
+	w.reload(byRoute(func(o *Objective) { o.Target = 0.9999 }))
+	run(2*time.Minute, 0)
+	member := share + ":~a"
+	if s := w.status(member); s.Objective.Target != 0.9999 || firing(s, Page) || firing(s, Ticket) || s.Windows[0].LongBurn > 0.6 {
+		t.Errorf("target %v, %+v", s.Objective.Target, s.Windows[0])
+	}
+	before := w.status(member).Total
+	w.correct(-time.Hour, 0)
+	w.tick()
+	if s := w.status(member); s.Uncorrected == nil || !near(before-s.Total, 36000, 1e-3) || s.Uncorrected.Total != before {
+		t.Errorf("%v events of %v, uncorrected %+v", s.Total, before, s.Uncorrected)
+	}
+	if got := w.engine.Corrections(member); len(got) != 1 {
+		t.Errorf("its corrections are %+v", got)
+	}
+}
