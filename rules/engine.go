@@ -79,6 +79,8 @@ type Engine struct {
 	metrics    *metrics
 	now        func() time.Time
 
+	// rehearsal is when a rehearsal began, 0 without one. Guarded by mu.
+	rehearsal int64
 	// clock is the time of the last evaluation, started that of Run, both in Unix
 	// milliseconds.
 	clock, started atomic.Int64

@@ -125,6 +125,9 @@ func (e *Engine) newMember(parent *track, m Objective) (*track, error) {
 	// What is announced for a service says nothing of its parts.
 	tr.urgent, tr.births, tr.whole = e.urgent, e.births, parent.group
 	tr.judge.segments = e.segmentsOf(m)
+	if e.rehearsal > 0 {
+		tr.restoring, tr.since = false, e.rehearsal
+	}
 	return tr, nil
 }
 
