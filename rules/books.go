@@ -217,6 +217,18 @@ func (b *books) erasOf(id string) []era {
 	return slices.Clone(b.eras[id])
 }
 
+// generationsOf returns the versions of an objective as they are shown.
+func (b *books) generationsOf(id string) []Generation {
+	eras := b.erasOf(id)
+	out := make([]Generation, 0, len(eras))
+	for i, g := range eras {
+		out = append(out, Generation{
+			From: time.UnixMilli(g.from).UTC(), Target: round(1 - g.budget), Recounted: i > 0 && g.generation != eras[i-1].generation,
+		})
+	}
+	return out
+}
+
 // version is an objective with the era that begins with it.
 type version struct {
 	objective Objective

@@ -1,6 +1,17 @@
 package rules
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
+
+// String names the period as a spec does: "month", "2 weeks".
+func (c Calendar) String() string {
+	if c.Count > 1 {
+		return fmt.Sprintf("%d %ss", c.Count, c.Unit)
+	}
+	return string(c.Unit)
+}
 
 // Around returns the calendar period that t lies in: it begins at the first moment
 // and ends before the second, which begins the next one.

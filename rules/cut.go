@@ -54,6 +54,9 @@ func (e *Engine) cut(ctx context.Context, tr *track) error {
 	}
 	for _, t := range wanted {
 		if err := e.mark(ctx, tr, t); err != nil {
+			tr.mu.Lock()
+			tr.uncut = true // Tried again; meanwhile the pyramid answers.
+			tr.mu.Unlock()
 			return err
 		}
 	}

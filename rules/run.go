@@ -167,15 +167,7 @@ func (e *Engine) keepHouse(ctx context.Context, restored <-chan struct{}) {
 	for {
 		now := e.now()
 		for _, tr := range e.all() {
-			if tr.settle(now.UnixMilli()) {
-				e.recount(ctx, tr)
-			}
-			e.blame(tr)
-			if tr.isUncut() {
-				if err := e.cut(ctx, tr); err != nil {
-					e.fault("mark", err)
-				}
-			}
+			e.tend(ctx, tr, now.UnixMilli())
 		}
 		if now.Sub(recorded) >= recordStep {
 			recorded = now
@@ -195,6 +187,20 @@ func (e *Engine) keepHouse(ctx context.Context, restored <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// tend does for one objective what waits: late samples, a message, missing marks.
+func (e *Engine) tend(ctx context.Context, tr *track, now int64) {
+	if tr.settle(now) {
+		e.recount(ctx, tr)
+	}
+	e.blame(tr)
+	if !tr.isUncut() {
+		return
+	}
+	if err := e.cut(ctx, tr); err != nil {
+		e.fault("mark", err)
 	}
 }
 

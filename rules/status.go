@@ -148,6 +148,22 @@ type Explanation struct {
 	SeriesCount int
 	// Dropped are window pairs that could not fire, with the reason.
 	Dropped []string
+	// Generations are the versions of the objective, oldest first; the last one holds
+	// now. There is one for an objective that was never edited.
+	Generations []Generation
+	// Corrections are those of the objective and its parent, by their beginning;
+	// revoked ones too.
+	Corrections []Correction
+}
+
+// Generation is the time in which one version of an objective holds: it is judged by
+// the target it had then.
+type Generation struct {
+	// From is when it began; the first one also holds for all time before.
+	From   time.Time
+	Target float64
+	// Recounted tells that it counts other events than the one before.
+	Recounted bool
 }
 
 // Term is one selector of an observed objective and its weight in bad and total.

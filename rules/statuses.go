@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -210,9 +211,13 @@ func (e *Engine) Explain(id string) (Explanation, bool) {
 	if tr == nil {
 		return Explanation{}, false
 	}
+	corrections := e.Corrections(id)
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	x := Explanation{Status: tr.statusLocked(), SeriesCount: tr.count, Dropped: tr.judge.dropped}
+	x := Explanation{
+		Status: tr.statusLocked(), SeriesCount: tr.count, Dropped: tr.judge.dropped,
+		Generations: e.books.generationsOf(cmp.Or(tr.obj.Parent, id)), Corrections: corrections,
+	}
 	for _, q := range []string{tr.obj.SLI.ErrorQuery, tr.obj.SLI.TotalQuery, tr.obj.SLI.ErrorRatioQuery} {
 		if q != "" {
 			x.Expressions = append(x.Expressions, fillWindow(q, 5*time.Minute))

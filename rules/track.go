@@ -106,6 +106,9 @@ type track struct {
 	// missing.
 	rollAt int64
 	uncut  bool
+	// began is when anything was first seen, looked up when a tally asks further back
+	// than memory knows; 0 until then.
+	began int64
 
 	// id, shape, generation, remembers and births never change: an objective that
 	// counts other events, or needs another memory, gets a new track.
@@ -131,7 +134,6 @@ func newTrack(o Objective) (*track, error) {
 	return tr, nil
 }
 
-// retarget gives the track a new wording, target or alerting; its counts stay.
 // retarget gives the track the wording, target and alerting of another that counts the
 // same; its counts stay.
 func (tr *track) retarget(to *track) {
