@@ -259,10 +259,15 @@ func (b *births) of(lset labels.Labels) lives {
 	return slices.Clone(b.known[labels.StableHash(lset)])
 }
 
-// knows tells whether an earlier sample of the series belongs to the same life of its
-// counter.
-func (b *births) knows(lset labels.Labels, in sample) bool {
-	return slices.ContainsFunc(b.of(lset), func(of birth) bool { return of.start == in.start && of.at < in.t })
+// before returns when a sample of the same life was counted before this one, 0 if it
+// is not known.
+func (b *births) before(lset labels.Labels, in sample) int64 {
+	for _, of := range b.of(lset) {
+		if of.start == in.start && of.at < in.t {
+			return of.at
+		}
+	}
+	return 0
 }
 
 // start returns the start time of a sample: its own, else what is remembered. A

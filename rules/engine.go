@@ -88,6 +88,8 @@ type Engine struct {
 	wake           chan struct{}
 	urgent         chan struct{} // an objective close to an alert has seen a bad event
 	rows           rowTable
+	// unknown is set when the store reports a series that was forgotten here.
+	unknown atomic.Bool
 
 	// mu guards tracks, index and byLabels; it is taken before the mu of a track.
 	mu       sync.RWMutex

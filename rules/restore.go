@@ -248,16 +248,21 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 			return
 		}
 		if c.LastTime == 0 && in.start <= r.from.cut-lookback && !r.from.fresh && err == nil {
-			err = r.stood(s, w)
+			err = r.stood(s, w, r.births.before(lset, in))
 		}
 		r.take(s, in, w)
 	})
 	return err
 }
 
-// stood looks further back for where a rested series stood at the cut.
-func (r *replayer) stood(s *source, w weights) error {
-	past, err := samplesOf(r.ctx, r.store, s.lset, r.from.cut-farLookback, r.from.cut-lookback)
+// stood looks further back for where a rested series stood at the cut, as far as a
+// sample of the same life is known to be: before says when, 0 if it is not known.
+func (r *replayer) stood(s *source, w weights, before int64) error {
+	oldest := r.from.cut - farLookback
+	if before > 0 {
+		oldest = min(oldest, before)
+	}
+	past, err := samplesOf(r.ctx, r.store, s.lset, oldest, r.from.cut-lookback)
 	if err != nil {
 		return err
 	}

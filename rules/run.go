@@ -169,6 +169,7 @@ func (e *Engine) keepHouse(ctx context.Context, restored <-chan struct{}) {
 		for _, tr := range e.all() {
 			e.tend(ctx, tr, now.UnixMilli())
 		}
+		e.reoffer()
 		if now.Sub(recorded) >= recordStep {
 			recorded = now
 			e.write(ctx, now.UnixMilli())

@@ -24,7 +24,7 @@ import (
 // it was taken; the time; then for each objective the length of its part, as a
 // varint, and the part, and for a grouped one such a part with its groups; at the end a CRC-32C of all before it. It is written beside
 // its place and renamed, so that it is there whole or not at all.
-const snapshotMagic = "watchtower-snapshot-4\n"
+const snapshotMagic = "watchtower-snapshot-5\n"
 
 var errSnapshot = errors.New("the snapshot is damaged or of another version")
 
@@ -48,6 +48,7 @@ type savedTrack struct {
 	every      int64
 	alerts     map[string]alertState
 	sources    []savedSource
+	parked     map[uint64]parked
 	ledger     *ledger.Ledger
 }
 
@@ -174,24 +175,13 @@ func (tr *track) append(dst []byte) []byte {
 			}
 		}
 	}
-	return tr.ledger.Append(dst)
+	return tr.ledger.Append(tr.appendParked(dst))
 }
 
 func (s *source) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(s.lset.Len()))
 	s.lset.Range(func(l labels.Label) { dst = appendText(appendText(dst, l.Name), l.Value) })
-	c := &s.counter
-	whole := int64(0)
-	if c.Whole {
-		whole = 1
-	}
-	for _, v := range []int64{c.LastTime, c.Start, c.FirstTime, whole, int64(c.Resets)} {
-		dst = binary.AppendVarint(dst, v)
-	}
-	for _, v := range []float64{c.Last, float64(c.Interval), s.counted} {
-		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
-	}
-	return dst
+	return appendCounter(dst, &s.counter, s.counted)
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -262,10 +252,10 @@ func decodeTrack(s *snapshot, part []byte) *savedTrack {
 		}
 		b.Sort()
 		src := savedSource{lset: b.Labels()}
-		src.counter = ledger.Counter{LastTime: r.int(), Start: r.int(), FirstTime: r.int(), Whole: r.int() == 1, Resets: uint32(r.int())}
-		src.counter.Last, src.counter.Interval, src.counted = r.float(), float32(r.float()), r.float()
+		src.counter, src.counted = r.counter()
 		t.sources = append(t.sources, src)
 	}
+	t.parked = r.parked()
 	l, rest, err := ledger.Decode(r.b, t.remembers)
 	if r.bad || err != nil || len(rest) > 0 {
 		return nil
@@ -282,6 +272,7 @@ func (tr *track) adopt(s *savedTrack) {
 	for i, rule := range tr.judge.alerts {
 		tr.alerts[i] = s.alerts[rule.key]
 	}
+	tr.parked = s.parked
 	tr.since, tr.persisted, tr.polled.last, tr.every = s.since, s.persisted, s.polledLast, s.every
 	for _, saved := range s.sources {
 		if src := tr.source(saved.lset); src != nil {

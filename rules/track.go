@@ -86,6 +86,9 @@ type track struct {
 	// be said.
 	perTerm []int
 	missing string
+	// parked are the counts of series that were forgotten, by the stable hash of their
+	// labels.
+	parked  map[uint64]parked
 	polled  pollState
 	reading reading
 	refused map[string]int
@@ -186,6 +189,7 @@ func (tr *track) source(lset labels.Labels) *source {
 		w.bad += t.bad
 		w.total += t.total
 	}
+	tr.unpark(s)
 	tr.sources[key] = append(tr.sources[key], s)
 	tr.count++
 	tr.inventory()
@@ -299,11 +303,11 @@ func (tr *track) take(s *source, in sample, w weights, clock int64) (born bool) 
 
 // bornSince is when the counter of a series must have begun for its first sample to
 // count in full. We must have been watching since then; and it must be the first
-// sample of that counter ever: a series that was silent for so long that it was
-// forgotten has been counted before.
+// sample of that counter ever: one of which we know no more where it stood, but when
+// it began, has been counted before.
 func (tr *track) bornSince(s *source, in sample) int64 {
 	since := max(tr.since, in.t-tr.remembers.Milliseconds()-farLookback)
-	if s.counter.LastTime == 0 && in.start >= since && tr.births.knows(s.lset, in) {
+	if s.counter.LastTime == 0 && in.start >= since && tr.births.before(s.lset, in) > 0 {
 		return math.MaxInt64
 	}
 	return since

@@ -136,6 +136,8 @@ func (e *Engine) observe(id uint64, in sample, h *histogram.FloatHistogram) {
 	}
 	r := slot.Load()
 	if r == nil {
+		// Forgotten here, though the store still knows it.
+		e.unknown.Store(true)
 		return
 	}
 	if h != nil {
@@ -163,7 +165,7 @@ func (e *Engine) observe(id uint64, in sample, h *histogram.FloatHistogram) {
 const idleAfter = 24 * 60 * 60 * 1000
 
 // forgetIdle drops the series that have been silent for a day, also those that only
-// a restore has seen.
+// a restore has seen. Only where they stood is kept.
 func (e *Engine) forgetIdle(now int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -202,6 +204,17 @@ func (e *Engine) forgetIdle(now int64) {
 		tr.forgetUnwatched(now-idleAfter, watched)
 	}
 	e.forgetMembers(now)
+	for _, tr := range e.all() {
+		tr.unparkAll(now)
+	}
+}
+
+// reoffer asks the store to offer every series again if it reported one that was
+// forgotten here. What that counted meanwhile shows in its next sample.
+func (e *Engine) reoffer() {
+	if e.unknown.Swap(false) {
+		e.rewatch()
+	}
 }
 
 // forgetUnwatched drops the series that nothing has come of since then and that no
@@ -244,6 +257,7 @@ func (tr *track) forget(s *source) {
 			kept = append(kept, other)
 			continue
 		}
+		tr.park(s)
 		tr.count--
 		for i, t := range tr.shape.terms {
 			if t.selects(s.lset) {
