@@ -17,7 +17,7 @@ import (
 )
 
 // many builds an engine of n objectives with an hour of traffic each.
-func many(b *testing.B, n int) (*Engine, []uint64, *time.Time) {
+func many(b *testing.B, n int, edit ...func(*Objective)) (*Engine, []uint64, *time.Time) {
 	b.Helper()
 	now := begin()
 	var objectives []Objective
@@ -26,6 +26,9 @@ func many(b *testing.B, n int) (*Engine, []uint64, *time.Time) {
 			o.ID = fmt.Sprintf("o-%d", i)
 			o.SLI.ErrorQuery = fmt.Sprintf(`sum(rate(x_total{i="%d",code="500"}[{{.window}}]))`, i)
 			o.SLI.TotalQuery = fmt.Sprintf(`sum(rate(x_total{i="%d"}[{{.window}}]))`, i)
+			for _, f := range edit {
+				f(o)
+			}
 		}))
 	}
 	e, err := NewEngine(EngineOptions{
@@ -68,6 +71,43 @@ func BenchmarkEvaluate(b *testing.B) {
 				v += 100
 				for _, id := range ids {
 					e.Observe(id, 0, now.UnixMilli(), v, nil)
+				}
+				b.StartTimer()
+				e.Evaluate(ctx)
+			}
+		})
+	}
+}
+
+// BenchmarkEvaluateAllAlerts is BenchmarkEvaluate with every kind of alert on: while
+// nothing burns, and while everything burns, pages, and is asked when its budget will
+// be gone.
+func BenchmarkEvaluateAllAlerts(b *testing.B) {
+	all := func(o *Objective) {
+		o.Confidence = 0.98
+		o.Alerting.NoTrafficFor = 5 * time.Minute
+		o.Alerting.BudgetSpent = []float64{0.5, 0.75, 0.9}
+		o.Alerting.GoneWithin = []time.Duration{6 * time.Hour, testDay}
+	}
+	for name, errors := range map[string]float64{"quiet": 0, "burning": 5} {
+		b.Run(name+"/objectives=10000", func(b *testing.B) {
+			e, ids, now := many(b, 10000, all)
+			bad := make([]uint64, len(ids))
+			for i := range bad {
+				if errors == 0 {
+					continue // A series that never comes is not waited for.
+				}
+				bad[i] = e.Watch(labels.FromStrings(model.MetricNameLabel, "x_total", "i", fmt.Sprint(i), "code", "500"))
+			}
+			v, k := 240*100., 0.
+			ctx := context.Background()
+			for b.Loop() {
+				b.StopTimer()
+				*now = now.Add(time.Second)
+				v, k = v+100, k+errors
+				for i := range ids {
+					e.Observe(ids[i], 0, now.UnixMilli(), v, nil)
+					e.Observe(bad[i], 0, now.UnixMilli(), k, nil)
 				}
 				b.StartTimer()
 				e.Evaluate(ctx)

@@ -119,6 +119,12 @@ func (o Objective) Windows() (pairs []Pair, dropped []string) {
 		if o.Alert(p.Severity).Disabled {
 			continue
 		}
+		if p.Factor < 1 || p.Long > o.Period || p.Short > p.Long {
+			dropped = append(dropped, fmt.Sprintf(
+				"the %s on %s is left out: its burn rate %s must be 1 or more, else it fires while the objective is kept, and its windows must be a short and a long one within the period of %s",
+				p.Severity, p, number(p.Factor), days(o.Period)))
+			continue
+		}
 		if p.Factor*e >= 1 {
 			dropped = append(dropped, fmt.Sprintf(
 				"the %s on %s cannot fire: %s × the error budget %s is 100 %% or more of events; it needs an objective above %.2f%%",
