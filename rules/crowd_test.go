@@ -31,19 +31,24 @@ type crowdStore struct {
 	read *atomic.Int64
 }
 
-func (s crowdStore) Querier(int64, int64) (storage.Querier, error) {
-	return crowdQuerier{store: s}, nil
+func (s crowdStore) Querier(mint, maxt int64) (storage.Querier, error) {
+	return crowdQuerier{store: s, full: mint <= s.at && maxt >= s.at}, nil
 }
 
 type crowdQuerier struct {
 	storage.Querier
 
 	store crowdStore
+	// full tells that its time is that of the samples.
+	full bool
 }
 
 func (crowdQuerier) Close() error { return nil }
 
 func (q crowdQuerier) Select(context.Context, bool, *storage.SelectHints, ...*labels.Matcher) storage.SeriesSet {
+	if !q.full {
+		return storage.EmptySeriesSet()
+	}
 	return &crowdSet{store: q.store, i: -1}
 }
 

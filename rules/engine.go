@@ -90,6 +90,8 @@ type Engine struct {
 	rows           rowTable
 	// unknown is set when the store reports a series that was forgotten here.
 	unknown atomic.Bool
+	// restores is how far the restore that runs has come, nil without one.
+	restores atomic.Pointer[restoreProgress]
 
 	// mu guards tracks, index and byLabels; it is taken before the mu of a track.
 	mu       sync.RWMutex

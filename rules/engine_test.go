@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,7 +168,7 @@ func TestRecordedSeriesAreSloths(t *testing.T) {
 	}
 	get := func(name string) (labels.Labels, float64) {
 		t.Helper()
-		found := w.store.find(labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name))
+		found := w.store.find(0, math.MaxInt64-1, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name))
 		if len(found) != 1 {
 			t.Fatalf("%d series %s", len(found), name)
 		}

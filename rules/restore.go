@@ -52,12 +52,22 @@ func (e *Engine) restoreWaiting(ctx context.Context, snap *snapshot) bool {
 		return false
 	}
 	began := e.now()
-	progress := newProgress(e.logger, e.now, len(waiting))
+	progress := &restoreProgress{logger: e.logger, all: len(waiting)}
+	e.restores.Store(progress)
+	defer e.restores.Store(nil)
+	var telling sync.WaitGroup
+	restored := make(chan struct{})
+	telling.Go(func() { progress.log(restored) })
+	defer func() {
+		close(restored)
+		telling.Wait()
+	}()
 	work := make(chan *track)
 	var wg sync.WaitGroup
 	for range min(restorers, len(waiting)) {
 		wg.Go(func() {
 			for tr := range work {
+				progress.begin(tr)
 				if err := e.restore(ctx, tr, snap.track(tr)); err != nil && ctx.Err() == nil {
 					// Counting from now on is better than not at all.
 					e.logger.Error("history of an objective is incomplete", "objective", tr.id, "err", err)
@@ -66,7 +76,7 @@ func (e *Engine) restoreWaiting(ctx context.Context, snap *snapshot) bool {
 				if err := e.cut(ctx, tr); err != nil && ctx.Err() == nil {
 					e.fault("mark", err)
 				}
-				progress.done(tr.id)
+				progress.done(tr)
 			}
 		})
 	}
@@ -156,27 +166,17 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 
 // replay counts the raw samples after the origin.
 func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) error {
-	lo := from.cut - lookback
-	q, err := e.store.Querier(lo, now+maxAhead)
-	if err != nil {
-		return fmt.Errorf("open the store: %w", err)
-	}
-	defer func() { _ = q.Close() }()
 	r := replayer{
 		ctx: ctx, store: e.store, births: e.births, member: e.discover, tr: tr, from: from, now: now, bulk: tr.ledger.Bulk(from.cut, now),
-		recent: now - e.outOfOrder.Milliseconds() - maxAhead, visited: map[*source]bool{},
+		recent: now - e.outOfOrder.Milliseconds() - maxAhead, met: map[*source]bool{},
 	}
 	if from.fresh {
 		width := sliceWidth(tr.obj.Period) * 1000
 		r.fine = &fineSlices{from: from.cut, width: width, cells: make([]ledger.Cell, (now-from.cut)/width+1)}
 	}
-	for _, t := range tr.shape.terms {
-		if err = eachSeries(ctx, q, t, r.series); err != nil {
-			break
-		}
-	}
+	err := r.readAll(from.cut-lookback, now+maxAhead)
 	var out []slice
-	if r.fine != nil && len(r.visited) > 0 {
+	if r.fine != nil && len(r.met) > 0 {
 		out = r.fine.written(r.bulk, now-sliceLag(e.outOfOrder, tr.obj.Period))
 	}
 	r.bulk.Flush()
@@ -184,7 +184,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 		return err
 	}
 	if r.counted > 0 && from.fresh && tr.obj.Parent == "" {
-		e.logger.Info("objective is backfilled from stored samples", "objective", tr.id, "series", len(r.visited), "samples", r.counted)
+		e.logger.Info("objective is backfilled from stored samples", "objective", tr.id, "series", len(r.met), "samples", r.counted)
 	}
 	if err := e.writeSlices(ctx, tr, out); err != nil {
 		return err
@@ -208,8 +208,42 @@ type replayer struct {
 	recent  int64
 	bulk    *ledger.Bulk
 	fine    *fineSlices
-	visited map[*source]bool
 	counted int
+	// met are the series read so far, visited those of the stretch being read.
+	met, visited map[*source]bool
+}
+
+// readStretch is how much of the store is read at a time: progress is told in between.
+const readStretch = 24 * 60 * 60 * 1000
+
+// readAll counts what the store holds from lo to hi, the oldest first.
+func (r *replayer) readAll(lo, hi int64) error {
+	for from := lo; from <= hi; from += readStretch {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.read(from, min(from+readStretch-1, hi)); err != nil {
+			return err
+		}
+		r.tr.restored.tell(min(from+readStretch, r.now)-r.from.cut, r.now-r.from.cut)
+	}
+	return nil
+}
+
+// read counts one stretch.
+func (r *replayer) read(lo, hi int64) error {
+	q, err := r.store.Querier(lo, hi)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	defer func() { _ = q.Close() }()
+	r.visited = map[*source]bool{}
+	for _, t := range r.tr.shape.terms {
+		if err := eachSeries(r.ctx, q, t, r.series); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
@@ -223,8 +257,9 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 		r.member(r.tr, lset)
 	}
 	r.visited[s] = true
-	c := &s.counter
-	if !r.from.exact && c.LastTime > r.from.cut {
+	c, again := &s.counter, r.met[s]
+	r.met[s] = true
+	if !again && !r.from.exact && c.LastTime > r.from.cut {
 		// The sample in force at the cut is found again below.
 		c.LastTime, c.Whole = 0, false
 	}
@@ -357,6 +392,7 @@ func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64
 			continue
 		}
 		misses = 0
+		tr.restored.tell(now-at, now-start)
 		c := r.over(step)
 		b.Add(at, c.Bad, c.Total)
 		b.Arrive(at, step)

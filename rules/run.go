@@ -2,7 +2,6 @@ package rules
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -311,29 +310,5 @@ func (e *Engine) pollAlways(ctx context.Context, restored <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-	}
-}
-
-// progress tells now and then how far a restore has come.
-type progress struct {
-	logger *slog.Logger
-	now    func() time.Time
-
-	mu       sync.Mutex
-	total, n int
-	told     time.Time
-}
-
-func newProgress(logger *slog.Logger, now func() time.Time, total int) *progress {
-	return &progress{logger: logger, now: now, total: total, told: now()}
-}
-
-func (p *progress) done(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.n++
-	if now := p.now(); now.Sub(p.told) >= 5*time.Second {
-		p.told = now
-		p.logger.Info("restoring objectives", "done", p.n, "total", p.total, "last", id)
 	}
 }

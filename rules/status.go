@@ -75,7 +75,10 @@ type Status struct {
 	// Consequence says in a sentence what the state means for those who plan work.
 	Consequence string
 	UpdatedAt   time.Time
-	Source      Source
+	// Restoring is how far the reading of its past has come, nil when that is done:
+	// until then there are no figures.
+	Restoring *Progress
+	Source    Source
 	// Reason says why the source is used, and what is wrong if something is.
 	Reason string
 }
@@ -134,53 +137,4 @@ type AlertStatus struct {
 	Since time.Time
 	// Summary is the sentence sent with it; empty while inactive.
 	Summary string
-}
-
-// Explanation says how an objective is counted and what its numbers rest on.
-type Explanation struct {
-	Status Status
-	// Expressions are the PromQL the spec gives, with {{.window}} filled in by 5m.
-	Expressions []string
-	// Terms are the countable parts of an observed objective.
-	Terms []Term
-	// Series are the watched series, at most 100 of SeriesCount.
-	Series      []SeriesStatus
-	SeriesCount int
-	// Dropped are window pairs that could not fire, with the reason.
-	Dropped []string
-	// Generations are the versions of the objective, oldest first; the last one holds
-	// now. There is one for an objective that was never edited.
-	Generations []Generation
-	// Corrections are those of the objective and its parent, by their beginning;
-	// revoked ones too.
-	Corrections []Correction
-}
-
-// Generation is the time in which one version of an objective holds: it is judged by
-// the target it had then.
-type Generation struct {
-	// From is when it began; the first one also holds for all time before.
-	From   time.Time
-	Target float64
-	// Recounted tells that it counts other events than the one before.
-	Recounted bool
-}
-
-// Term is one selector of an observed objective and its weight in bad and total.
-type Term struct {
-	Selector   string
-	Bad, Total float64
-	Series     int
-}
-
-// SeriesStatus is one watched series.
-type SeriesStatus struct {
-	Labels   string
-	LastSeen time.Time
-	Last     float64
-	Interval time.Duration
-	// Counted is what the series has added since the process began to watch it.
-	Counted float64
-	Resets  int
-	Late    int
 }

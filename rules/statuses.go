@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +42,10 @@ func (tr *track) statusLocked() Status {
 	}
 	s.Consequence = "Nothing is known yet: no telemetry has arrived."
 	s.Alerts = tr.alertStatuses()
+	if tr.restoring {
+		p := tr.restored.now()
+		s.Restoring = &p
+	}
 	if tr.restoring || r.at == 0 {
 		for _, p := range j.pairs {
 			s.Windows = append(s.Windows, Window{Severity: p.Severity, Long: p.Long, Short: p.Short, Factor: p.Factor, Threshold: p.Factor})
@@ -172,7 +175,7 @@ func (tr *track) reason() string {
 	said := []string{tr.shape.reason}
 	switch {
 	case tr.restoring:
-		said = append(said, "its history is being restored")
+		said = append(said, "its history is being restored: "+tr.restored.now().String())
 	case tr.missing != "":
 		said = append(said, "no series matches "+tr.missing+" yet, so bad events cannot be told from good ones")
 	case tr.shape.observed() && tr.count == 0:
@@ -202,51 +205,4 @@ func (tr *track) reason() string {
 	}
 	slices.Sort(said[1:])
 	return strings.Join(said, "; ")
-}
-
-// Explain says how an objective is counted and what its numbers rest on.
-func (e *Engine) Explain(id string) (Explanation, bool) {
-	const most = 100
-	tr := e.track(id)
-	if tr == nil {
-		return Explanation{}, false
-	}
-	corrections := e.Corrections(id)
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	x := Explanation{
-		Status: tr.statusLocked(), SeriesCount: tr.count, Dropped: tr.judge.dropped,
-		Generations: e.books.generationsOf(cmp.Or(tr.obj.Parent, id)), Corrections: corrections,
-	}
-	for _, q := range []string{tr.obj.SLI.ErrorQuery, tr.obj.SLI.TotalQuery, tr.obj.SLI.ErrorRatioQuery} {
-		if q != "" {
-			x.Expressions = append(x.Expressions, fillWindow(q, 5*time.Minute))
-		}
-	}
-	for i, t := range tr.shape.terms {
-		x.Terms = append(x.Terms, Term{Selector: t.selector, Bad: t.bad, Total: t.total, Series: tr.perTerm[i]})
-	}
-	if tr.restoring {
-		return x, true
-	}
-	for _, list := range tr.sources {
-		for _, s := range list {
-			x.Series = append(x.Series, seriesStatus(s))
-		}
-	}
-	slices.SortFunc(x.Series, func(a, b SeriesStatus) int { return strings.Compare(a.Labels, b.Labels) })
-	x.Series = x.Series[:min(most, len(x.Series))]
-	return x, true
-}
-
-func seriesStatus(s *source) SeriesStatus {
-	c := s.counter
-	out := SeriesStatus{
-		Labels: s.lset.String(), Last: c.Last, Counted: s.counted, Resets: int(c.Resets), Late: int(s.lateSeen),
-		Interval: time.Duration(float64(c.Interval) * float64(time.Millisecond)),
-	}
-	if c.LastTime > 0 {
-		out.LastSeen = time.UnixMilli(c.LastTime)
-	}
-	return out
 }

@@ -63,22 +63,13 @@ func (e *Engine) before(ctx context.Context, tr *track, oldest, now int64) (int6
 	if err != nil || first == 0 || until <= oldest || !tr.shape.observed() {
 		return oldest, err
 	}
-	q, err := e.store.Querier(oldest-lookback, until)
-	if err != nil {
-		return 0, fmt.Errorf("open the store: %w", err)
-	}
-	defer func() { _ = q.Close() }()
 	tr.since = oldest
 	r := replayer{
 		ctx: ctx, store: e.store, births: e.births, member: e.discover, tr: tr, from: origin{cut: oldest, fresh: true}, now: until - maxAhead,
-		bulk: tr.ledger.Bulk(oldest, until), recent: forever, visited: map[*source]bool{},
+		bulk: tr.ledger.Bulk(oldest, until), recent: forever, met: map[*source]bool{},
 		fine: &fineSlices{from: oldest, width: width, cells: make([]ledger.Cell, (until-oldest)/width+1)},
 	}
-	for _, t := range tr.shape.terms {
-		if err = eachSeries(ctx, q, t, r.series); err != nil {
-			break
-		}
-	}
+	err = r.readAll(oldest-lookback, until)
 	out := r.fine.written(r.bulk, until)
 	r.bulk.Flush()
 	if err != nil {

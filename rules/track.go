@@ -96,6 +96,8 @@ type track struct {
 	// that of the objective a member belongs to, and heard when it was last heard.
 	group, whole *group
 	heard        int64
+	// restored is how far a restore has come.
+	restored progress
 	// blamed is set once crowded was logged.
 	blamed bool
 	// heir is set until the version it replaces has handed over what it counted.

@@ -72,7 +72,8 @@ func (m *memStore) put(lset labels.Labels, s memSample) {
 	}
 }
 
-func (m *memStore) find(matchers ...*labels.Matcher) []*memSeries {
+// find returns the series that match with their samples in [mint, maxt].
+func (m *memStore) find(mint, maxt int64, matchers ...*labels.Matcher) []*memSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []*memSeries
@@ -82,7 +83,11 @@ func (m *memStore) find(matchers ...*labels.Matcher) []*memSeries {
 			ok = ok && matcher.Matches(s.lset.Get(matcher.Name))
 		}
 		if ok {
-			out = append(out, &memSeries{s.lset, slices.Clone(s.samples)})
+			at := func(t int64) int {
+				i, _ := slices.BinarySearchFunc(s.samples, t, func(in memSample, t int64) int { return cmp.Compare(in.t, t) })
+				return i
+			}
+			out = append(out, &memSeries{s.lset, slices.Clone(s.samples[at(mint):at(maxt+1)])})
 		}
 	}
 	slices.SortFunc(out, func(a, b *memSeries) int { return labels.Compare(a.lset, b.lset) })
@@ -133,12 +138,10 @@ func (q *memQuerier) LabelNames(context.Context, *storage.LabelHints, ...*labels
 
 func (q *memQuerier) Select(_ context.Context, _ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
 	set := &memSet{}
-	for _, s := range q.store.find(matchers...) {
+	for _, s := range q.store.find(q.mint, q.maxt, matchers...) {
 		var samples []chunks.Sample
 		for _, in := range s.samples {
-			if in.t >= q.mint && in.t <= q.maxt {
-				samples = append(samples, in)
-			}
+			samples = append(samples, in)
 		}
 		if len(samples) > 0 {
 			set.list = append(set.list, storage.NewListSeries(s.lset, samples))
