@@ -42,6 +42,8 @@ const (
 	maxCorrections = 200
 	// maxCorrected bounds the length of one.
 	maxCorrected = 31 * 24 * time.Hour
+	// maxWords bounds what people write about one.
+	maxWords = 1000
 )
 
 // Correct takes a stretch of time out of an objective from now on and returns the
@@ -74,6 +76,8 @@ func (e *Engine) Correct(ctx context.Context, c Correction) (Correction, error) 
 		return refuse("say who decides it: give an author")
 	case c.Reason == "":
 		return refuse("say why: give a reason")
+	case len(c.Author) > maxWords || len(c.Reason) > maxWords:
+		return refuse("author and reason may have %d bytes each", maxWords)
 	case e.books.standing(c.Objective, now.Add(-memory)) >= maxCorrections:
 		return refuse("the objective has %d corrections already: revoke some, or change the objective", maxCorrections)
 	}
@@ -82,7 +86,8 @@ func (e *Engine) Correct(ctx context.Context, c Correction) (Correction, error) 
 		return c, err
 	}
 	e.logger.Info("objective is corrected", "objective", c.Objective, "correction", c.ID, "author", c.Author)
-	return c, e.recut(ctx)
+	e.recut(ctx)
+	return c, nil
 }
 
 // Revoke ends a correction: its time counts again. by says who decided that.
@@ -96,7 +101,8 @@ func (e *Engine) Revoke(ctx context.Context, id int64, by string) (Correction, e
 		return c, err
 	}
 	e.logger.Info("correction is revoked", "objective", c.Objective, "correction", c.ID, "by", by)
-	return c, e.recut(ctx)
+	e.recut(ctx)
+	return c, nil
 }
 
 // Corrections returns the corrections of an objective, those of its parent included,

@@ -200,7 +200,11 @@ func TestCorrectionIsMarkedOnceTheDiskAnswers(t *testing.T) {
 	_, err := w.engine.Correct(t.Context(), Correction{
 		Objective: share, From: w.now.Add(-240*time.Hour - 20*time.Minute), To: w.now.Add(-240 * time.Hour), Author: "ana", Reason: "load test",
 	})
-	if err == nil {
+	if err != nil {
+		t.Fatalf("the correction is lost: %v", err)
+	}
+	w.tick()
+	if tr := w.engine.track(share); !tr.isUncut() {
 		t.Fatal("a disk that cannot be read was read")
 	}
 	disk.broken = false

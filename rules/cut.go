@@ -26,14 +26,15 @@ func (e *Engine) segmentsSince(o Objective, oldest time.Time) []segment {
 	})))
 }
 
-// recut brings all objectives in line with the books.
-func (e *Engine) recut(ctx context.Context) error {
+// recut brings all objectives in line with the books. A mark that cannot be set now
+// is set later; whoever asked need not wait for it.
+func (e *Engine) recut(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
 	for _, tr := range e.all() {
 		if err := e.cut(ctx, tr); err != nil {
-			return err
+			e.fault("mark", err)
 		}
 	}
-	return nil
 }
 
 // cut brings one objective in line with the books and marks its ledger where

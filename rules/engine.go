@@ -158,9 +158,7 @@ func (e *Engine) Reload(objectives []Objective) error {
 		}
 	}
 	e.inherited(c)
-	if err := e.recut(ctx); err != nil {
-		e.fault("mark", err)
-	}
+	e.recut(ctx)
 	if c.fresh {
 		e.rewatch()
 		e.rouse()

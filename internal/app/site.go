@@ -35,6 +35,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	}
 	a.site, err = web.New(web.Options{
 		Engine:      a.engine,
+		Corrector:   a.engine,
 		Match:       a.playbookID,
 		Status:      a.statusPage,
 		Incidents:   a.incidents,

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Markdown renders the report as GitHub-flavored Markdown, a table for each team. Names that others chose are escaped: they
@@ -71,7 +72,7 @@ func (row Row) BudgetWords() string {
 		return "unknown"
 	}
 	if words := Budget(*row.BudgetLeft); strings.HasSuffix(words, "%") && *row.BudgetLeft > 0 {
-		return words + " of " + row.Period
+		return words + " of " + row.over
 	}
 	return Budget(*row.BudgetLeft)
 }
@@ -97,10 +98,37 @@ func (row Row) Notes() []string {
 	if row.QuietHours > 0 {
 		notes = append(notes, fmt.Sprintf("in %d of %d hours nothing was counted.", row.QuietHours, row.Hours))
 	}
+	if row.retargeted {
+		notes = append(notes, "the target was another one for a part of the week; each time is judged by the target it had.")
+	}
+	if u := row.Uncorrected; u != nil {
+		note := fmt.Sprintf("%s were taken out", minutes(u.Minutes))
+		for i, c := range row.Corrections {
+			sep := "; "
+			if i == 0 {
+				sep = ": "
+			}
+			note += sep + c.words()
+		}
+		if u.Total > 0 {
+			note += ". With that time " + Achieved(u.Achieved, row.Target) + " worked"
+		}
+		notes = append(notes, note+".")
+	}
 	if row.UnknownMinutes != nil && *row.UnknownMinutes >= 1 {
 		notes = append(notes, fmt.Sprintf("for %s the telemetry was missing; that time is neither kept nor broken.", minutes(*row.UnknownMinutes)))
 	}
 	return notes
+}
+
+// words says when, why and by whom.
+func (c Correction) words() string {
+	const moment = "Mon 2 Jan 15:04"
+	to := moment
+	if c.From.Format(time.DateOnly) == c.To.Format(time.DateOnly) {
+		to = "15:04"
+	}
+	return c.From.Format(moment) + " to " + c.To.Format(to) + ", " + strings.TrimSuffix(c.Reason, ".") + " (" + c.Author + ")"
 }
 
 func minutes(n float64) string {

@@ -48,7 +48,7 @@ func (row Row) plain() string {
 
 func (row Row) budgetSentence() string {
 	left := *row.BudgetLeft
-	budget := "the budget of " + periodWords(row.Period)
+	budget := "the budget of " + periodWords(row.over)
 	if left <= 0 {
 		return budget + " is " + Budget(left)
 	}

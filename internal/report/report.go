@@ -15,6 +15,8 @@
 //     over the week is at least the target.
 //   - The worst hour is the one in which most events failed: the hour that cost the most budget, which at night is not the
 //     one with the highest ratio.
+//   - A correction is time that somebody took out of an objective, such as maintenance. All figures are without it, but for
+//     those that say so.
 //   - A quiet hour is one in which nothing was counted, good or bad. It is neither kept nor broken.
 //   - Budget left is about the objective's whole period and about now, not about the end of the week.
 package report
@@ -34,15 +36,10 @@ import (
 type Source interface {
 	// Statuses returns every objective with its state as of the last evaluation.
 	Statuses() []rules.Status
-	// Counts returns the good and all events of an objective after one instant, up to and with another.
-	Counts(id string, from, to time.Time) (good, total float64, err error)
-}
-
-// Blindness is implemented by a Source that also knows for how long it saw nothing. Reports of a Source that does not
-// implement it leave out unknown minutes.
-type Blindness interface {
-	// Unknown returns the time in which the objective's telemetry was missing; ok is false if that is not known.
-	Unknown(id string, from, to time.Time) (blind time.Duration, ok bool)
+	// Tally counts an objective after one instant, up to and with another.
+	Tally(ctx context.Context, id string, from, to time.Time) (rules.Tally, error)
+	// Corrections returns the corrections of an objective by their beginning, revoked ones too.
+	Corrections(id string) []rules.Correction
 }
 
 // Outcome is what the week says about a promise.
@@ -104,7 +101,7 @@ type Row struct {
 	Promise  string  `json:"promise"`
 	Team     string  `json:"team"`
 	Target   float64 `json:"target"` // Ratio, 0–1.
-	Period   string  `json:"period"` // "28d".
+	Period   string  `json:"period"` // "28d", "month".
 	State    string  `json:"state"`  // Of the budget, now.
 	Outcome  Outcome `json:"outcome"`
 	Sentence string  `json:"sentence"` // "about 41,000 of 3.2 million requests failed".
@@ -113,7 +110,11 @@ type Row struct {
 	Good     float64  `json:"good"`     // Events; seconds for an objective that is a plain ratio.
 	Bad      float64  `json:"bad"`
 	Total    float64  `json:"total"`
-	Burn     *float64 `json:"burn"` // Share of failures in the week ÷ share that the target allows.
+	Allowed  float64  `json:"allowed"` // Bad events that the target allows, each time by the target it had then.
+	Burn     *float64 `json:"burn"`    // Bad ÷ allowed.
+
+	Corrections []Correction `json:"corrections,omitempty"` // Those that fall into the week.
+	Uncorrected *Uncorrected `json:"uncorrected,omitempty"` // The week without them.
 
 	BudgetLeft *float64 `json:"budget_left"` // Of the whole period, now; negative when overspent.
 
@@ -124,6 +125,26 @@ type Row struct {
 	Problem        string   `json:"problem,omitempty"` // Why there are no figures, as a sentence.
 
 	unit unit
+	over string // The period in words.
+	// retargeted tells that the target was another one for a part of the week.
+	retargeted bool
+}
+
+// Correction is a stretch of the week that counts neither as good nor as bad.
+type Correction struct {
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Author string    `json:"author"`
+	Reason string    `json:"reason"`
+}
+
+// Uncorrected is what a week would be if nothing were taken out of it.
+type Uncorrected struct {
+	Good     float64 `json:"good"`
+	Bad      float64 `json:"bad"`
+	Total    float64 `json:"total"`
+	Achieved float64 `json:"achieved"`
+	Minutes  float64 `json:"corrected_minutes"` // How long the corrections are, as far as they fall into the week.
 }
 
 // Hour is an hour of the week, or less at its edges.
@@ -193,39 +214,59 @@ func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 	o := s.Objective
 	row := Row{
 		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Team: oneLine(o.Team),
-		Target: o.Target, Period: Period(o.Period), State: string(s.State), Outcome: NoData,
-		BudgetLeft: finite(s.BudgetRemaining), unit: unitOf(o),
+		Target: o.Target, Period: PeriodOf(o), State: string(s.State), Outcome: NoData,
+		BudgetLeft: finite(s.BudgetRemaining), unit: unitOf(o), over: OverWords(o),
 	}
-	good, total, err := src.Counts(o.ID, week.from, week.to)
+	t, err := src.Tally(ctx, o.ID, week.from, week.to)
 	if err != nil {
 		row.Problem = "The counts of this week could not be read: " + err.Error() + "."
 		row.Sentence = "the counts could not be read"
 		return row
 	}
-	bad := max(0, total-good)
-	row.Good, row.Bad, row.Total = good, bad, total
-	row.Sentence = row.unit.failed(bad, total)
-	if b, ok := src.(Blindness); ok {
-		if blind, known := b.Unknown(o.ID, week.from, week.to); known {
-			minutes := math.Round(blind.Minutes())
-			row.UnknownMinutes = &minutes
-		}
+	bad := max(0, t.Total-t.Good)
+	row.Good, row.Bad, row.Total, row.Allowed = t.Good, bad, t.Total, t.Allowed
+	row.Sentence = row.unit.failed(bad, t.Total)
+	if t.RawTotal > 0 || t.Unseen > 0 {
+		minutes := math.Round(t.Unseen.Minutes())
+		row.UnknownMinutes = &minutes
 	}
-	if total <= 0 {
+	if t.Corrected > 0 {
+		row.addCorrections(src, t, week)
+	}
+	if t.Total <= 0 {
 		row.BudgetLeft = budgetWithoutData(s)
 		return row
 	}
-	achieved := good / total
+	achieved := t.Good / t.Total
 	row.Achieved, row.Outcome = &achieved, Missed
-	if achieved >= o.Target {
+	if bad <= t.Allowed*(1+rounding) {
 		row.Outcome = Kept
 	}
-	row.Burn = burn(bad/total, o.Target)
+	row.Burn = burn(bad, t.Allowed)
+	row.retargeted = math.Abs(t.Allowed-o.ErrorBudget()*t.Total) > rounding*t.Allowed
 	if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(week.to) {
 		week.to = s.UpdatedAt.In(week.to.Location()) // Hours to come are not quiet ones.
 	}
 	row.addHours(ctx, src, week)
 	return row
+}
+
+// rounding is how far floating point may be off: a target is met by exactly its share.
+const rounding = 1e-9
+
+// addCorrections says what was taken out of the week, and what it would be with it.
+func (row *Row) addCorrections(src Source, t rules.Tally, week span) {
+	for _, c := range src.Corrections(row.ID) {
+		if c.RevokedAt.IsZero() && c.From.Before(week.to) && c.To.After(week.from) {
+			zone := week.from.Location()
+			row.Corrections = append(row.Corrections, Correction{c.From.In(zone), c.To.In(zone), oneLine(c.Author), oneLine(c.Reason)})
+		}
+	}
+	u := Uncorrected{Good: t.RawGood, Bad: max(0, t.RawTotal-t.RawGood), Total: t.RawTotal, Minutes: math.Round(t.Corrected.Minutes())}
+	if u.Total > 0 {
+		u.Achieved = u.Good / u.Total
+	}
+	row.Uncorrected = &u
 }
 
 // budgetWithoutData returns the budget left of an objective that counted nothing all week: known only if its period holds
@@ -240,6 +281,7 @@ func budgetWithoutData(s rules.Status) *float64 {
 // addHours reads the week hour by hour. Hours are counted in elapsed time, so that a week in which clocks change has 167 or
 // 169 of them, and none is counted twice.
 func (row *Row) addHours(ctx context.Context, src Source, week span) {
+	var allowed float64 // In the worst hour.
 	for at := week.from; at.Before(week.to); at = at.Add(time.Hour) {
 		if ctx.Err() != nil {
 			return
@@ -248,37 +290,39 @@ func (row *Row) addHours(ctx context.Context, src Source, week span) {
 		if end.After(week.to) {
 			end = week.to
 		}
-		good, total, err := src.Counts(row.ID, at, end)
+		t, err := src.Tally(ctx, row.ID, at, end)
 		if err != nil {
 			row.Problem = "The worst hour is not known: " + err.Error() + "."
 			row.Worst = nil
 			return
 		}
 		row.Hours++
-		if total <= 0 {
-			row.QuietHours++
+		if t.Total <= 0 {
+			if t.Corrected < end.Sub(at) {
+				row.QuietHours++
+			}
 			continue
 		}
-		bad := max(0, total-good)
+		bad := max(0, t.Total-t.Good)
 		if bad <= 0 || (row.Worst != nil && bad <= row.Worst.Bad) {
 			continue
 		}
-		row.Worst = &Hour{From: at, To: end, Bad: bad, Total: total, Ratio: bad / total}
+		row.Worst, allowed = &Hour{From: at, To: end, Bad: bad, Total: t.Total, Ratio: bad / t.Total}, t.Allowed
 	}
 	if w := row.Worst; w != nil {
 		w.Sentence = row.unit.failed(w.Bad, w.Total) + " (" + Percent(w.Ratio) + ")"
-		if b := burn(w.Ratio, row.Target); b != nil {
+		if b := burn(w.Bad, allowed); b != nil {
 			w.Sentence += ", " + Allowed(*b)
 		}
 	}
 }
 
-// burn returns how many times the allowed share of failures ratio is; nil for a target that allows none.
-func burn(ratio, target float64) *float64 {
-	if target >= 1 {
+// burn returns how many times the allowed failures bad are; nil if none are allowed.
+func burn(bad, allowed float64) *float64 {
+	if allowed <= 0 {
 		return nil
 	}
-	return finite(ratio / (1 - target))
+	return finite(bad / allowed)
 }
 
 func finite(f float64) *float64 {

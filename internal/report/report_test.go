@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -26,34 +27,55 @@ type ledger struct {
 	statuses []rules.Status
 	hours    map[string]map[time.Time]counts
 	broken   map[string]error
+	blind    map[string]time.Duration
+	// before is the error budget that held until some time.
+	before      map[string]oldBudget
+	corrections map[string][]rules.Correction
 }
 
-type counts struct{ bad, total float64 }
+type oldBudget struct {
+	until  time.Time
+	budget float64
+}
+
+// counts are what was counted in an hour; out tells that a correction takes it out.
+type counts struct {
+	bad, total float64
+	out        bool
+}
 
 func (l ledger) Statuses() []rules.Status { return l.statuses }
 
-func (l ledger) Counts(id string, from, to time.Time) (good, total float64, err error) {
+func (l ledger) Tally(_ context.Context, id string, from, to time.Time) (t rules.Tally, err error) {
 	if err := l.broken[id]; err != nil {
-		return 0, 0, err
+		return t, err
 	}
-	for at, c := range l.hours[id] {
-		if !at.Before(from) && at.Before(to) {
-			good, total = good+c.total-c.bad, total+c.total
+	var budget, earlier float64
+	for _, s := range l.statuses {
+		if s.Objective.ID == id {
+			budget = s.Objective.ErrorBudget()
 		}
 	}
-	return good, total, nil
+	for at, c := range l.hours[id] {
+		if at.Before(from) || !at.Before(to) {
+			continue
+		}
+		t.RawGood, t.RawTotal = t.RawGood+c.total-c.bad, t.RawTotal+c.total
+		if c.out {
+			t.Corrected += time.Hour
+			continue
+		}
+		t.Good, t.Total = t.Good+c.total-c.bad, t.Total+c.total
+		if at.Before(l.before[id].until) {
+			earlier += c.total
+		}
+	}
+	t.Allowed = budget*(t.Total-earlier) + l.before[id].budget*earlier
+	t.Unseen = l.blind[id]
+	return t, nil
 }
 
-// seeing is a ledger that knows when it was blind.
-type seeing struct {
-	ledger
-	blind map[string]time.Duration
-}
-
-func (s seeing) Unknown(id string, _, _ time.Time) (time.Duration, bool) {
-	d, ok := s.blind[id]
-	return d, ok
-}
+func (l ledger) Corrections(id string) []rules.Correction { return l.corrections[id] }
 
 // steady fills a week with the same counts every hour.
 func steady(from, to time.Time, each counts) map[time.Time]counts {
@@ -96,16 +118,17 @@ func aWeek(t *testing.T) (src Source, from, to time.Time) {
 	l := ledger{
 		statuses: []rules.Status{avatar, feed, lost, share, status, upload},
 		hours: map[string]map[time.Time]counts{
-			"share-requests": steady(from, to, counts{4, 19000}),
-			"feed-latency":   steady(from, to, counts{21, 19000}),
-			"media-upload":   steady(from, from.Add(100*time.Hour), counts{0, 12}),
-			"edge-up":        steady(from, to, counts{0, 3600}),
+			"share-requests": steady(from, to, counts{bad: 4, total: 19000}),
+			"feed-latency":   steady(from, to, counts{bad: 21, total: 19000}),
+			"media-upload":   steady(from, from.Add(100*time.Hour), counts{bad: 0, total: 12}),
+			"edge-up":        steady(from, to, counts{bad: 0, total: 3600}),
 		},
 		broken: map[string]error{"auth-login": errors.New("open ledger: disk is on fire")},
 	}
-	l.hours["share-requests"][from.Add(86*time.Hour)] = counts{40600, 52000}
-	l.hours["share-requests"][from.Add(20*time.Hour)] = counts{1, 1} // The highest ratio, but one request.
-	return seeing{l, map[string]time.Duration{"share-requests": 42 * time.Minute, "feed-latency": 0}}, from, to
+	l.hours["share-requests"][from.Add(86*time.Hour)] = counts{bad: 40600, total: 52000}
+	l.hours["share-requests"][from.Add(20*time.Hour)] = counts{bad: 1, total: 1} // The highest ratio, but one request.
+	l.blind = map[string]time.Duration{"share-requests": 42 * time.Minute}
+	return l, from, to
 }
 
 func golden(t *testing.T, name, got string) {
@@ -153,7 +176,7 @@ func TestGolden(t *testing.T) {
 
 func TestHeadline(t *testing.T) {
 	from, to := week47(t, "UTC")
-	good, bad := steady(from, to, counts{0, 100}), steady(from, to, counts{1, 100})
+	good, bad := steady(from, to, counts{bad: 0, total: 100}), steady(from, to, counts{bad: 1, total: 100})
 	a, b, c := objective("a", "x", "A works", ""), objective("b", "x", "B works", ""), objective("c", "x", "C works", "")
 	for _, test := range []struct {
 		name     string
@@ -196,7 +219,7 @@ func TestRunningWeekCountsOnlyWhatIsOver(t *testing.T) {
 	from, to := week47(t, "UTC")
 	s := objective("a", "x", "A works", "")
 	s.UpdatedAt = from.Add(30 * time.Hour)
-	r := build(t, ledger{statuses: []rules.Status{s}, hours: map[string]map[time.Time]counts{"a-x": steady(from, s.UpdatedAt, counts{0, 10})}}, from, to)
+	r := build(t, ledger{statuses: []rules.Status{s}, hours: map[string]map[time.Time]counts{"a-x": steady(from, s.UpdatedAt, counts{bad: 0, total: 10})}}, from, to)
 	if !r.Unfinished || !strings.Contains(r.Headline, "so far") {
 		t.Errorf("the week passes for a full one: %q", r.Headline)
 	}
@@ -212,7 +235,7 @@ func TestDaylightSaving(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Week: %v", err)
 		}
-		l := ledger{statuses: []rules.Status{objective("a", "x", "A works", "")}, hours: map[string]map[time.Time]counts{"a-x": steady(from, to, counts{1, 10})}}
+		l := ledger{statuses: []rules.Status{objective("a", "x", "A works", "")}, hours: map[string]map[time.Time]counts{"a-x": steady(from, to, counts{bad: 1, total: 10})}}
 		row := build(t, l, from, to).Teams[0].Rows[0]
 		if row.Hours != want || row.Total != 10*float64(want) || row.Bad != float64(want) {
 			t.Errorf("%s: %d hours with %v of %v failed, want %d hours", spec, row.Hours, row.Bad, row.Total, want)
@@ -230,7 +253,7 @@ func TestWorstHourWhenClocksChange(t *testing.T) {
 // The target is met by exactly its share, and the worst hour is where most failed, the first of equals.
 func TestEdges(t *testing.T) {
 	from, to := week47(t, "UTC")
-	hours := steady(from, to, counts{1, 1000})
+	hours := steady(from, to, counts{bad: 1, total: 1000})
 	r := build(t, ledger{statuses: []rules.Status{objective("a", "x", "A works", "")}, hours: map[string]map[time.Time]counts{"a-x": hours}}, from, to)
 	row := r.Teams[0].Rows[0]
 	if row.Outcome != Kept || *row.Achieved != 0.999 {
@@ -273,6 +296,68 @@ func TestHostileNamesStayInTheirCell(t *testing.T) {
 	}
 }
 
+// A load test is taken out of the week: the promise is kept without it, and the report says so.
+func TestCorrections(t *testing.T) {
+	from, to := week47(t, "Europe/Berlin")
+	hours := steady(from, to, counts{0, 1000, false})
+	at := from.Add(62 * time.Hour)
+	hours[at], hours[at.Add(time.Hour)] = counts{900, 1000, true}, counts{900, 1000, true}
+	revoked := rules.Correction{From: at, To: at.Add(time.Hour), Author: "eve", Reason: "mistake", RevokedAt: to, RevokedBy: "ana"}
+	l := ledger{
+		statuses: []rules.Status{objective("a", "x", "A works", "")}, hours: map[string]map[time.Time]counts{"a-x": hours},
+		corrections: map[string][]rules.Correction{"a-x": {
+			{From: at, To: at.Add(2 * time.Hour), Author: "ana", Reason: "load *test*."}, revoked,
+			{From: to, To: to.Add(time.Hour), Author: "ana", Reason: "next week's"},
+		}},
+	}
+	r := build(t, l, from, to)
+	row := r.Teams[0].Rows[0]
+	if row.Outcome != Kept || row.Total != 166000 || row.Uncorrected.Total != 168000 || row.QuietHours != 0 || len(row.Corrections) != 1 {
+		t.Errorf("row %+v", row)
+	}
+	const words = "120 minutes were taken out: Wed 18 Nov 14:00 to 16:00, load *test* (ana). With that time 98.9% worked"
+	if got := r.Plain(); !strings.Contains(got, words) {
+		t.Errorf("Plain does not say %q:\n%s", words, got)
+	}
+	if got := r.Markdown(); !strings.Contains(got, `load \*test\* (ana)`) || !strings.Contains(got, "| ✅ kept | 100% |") {
+		t.Errorf("Markdown:\n%s", got)
+	}
+	for _, want := range []string{`"corrected_minutes": 120`, `"author": "ana"`, `"reason": "load *test*."`} {
+		if got := asJSON(t, r); !strings.Contains(got, want) {
+			t.Errorf("JSON does not say %s:\n%s", want, got)
+		}
+	}
+}
+
+// Half a week under 99%, half under 99.9%: each half is judged by its own target.
+func TestTargetChangedInTheWeek(t *testing.T) {
+	from, to := week47(t, "UTC")
+	hours := steady(from, from.Add(84*time.Hour), counts{5, 1000, false})
+	maps.Copy(hours, steady(from.Add(84*time.Hour), to, counts{0, 1000, false}))
+	l := ledger{
+		statuses: []rules.Status{objective("a", "x", "A works", "")}, hours: map[string]map[time.Time]counts{"a-x": hours},
+		before: map[string]oldBudget{"a-x": {from.Add(84 * time.Hour), 0.01}},
+	}
+	r := build(t, l, from, to)
+	if row := r.Teams[0].Rows[0]; row.Outcome != Kept || !strings.Contains(row.Worst.Sentence, "50% of what the target allows") {
+		t.Errorf("row %+v, worst hour %+v", row, row.Worst)
+	}
+	if got := r.Plain(); !strings.Contains(got, "each time is judged by the target it had") {
+		t.Errorf("Plain:\n%s", got)
+	}
+}
+
+func TestCalendarPeriodInWords(t *testing.T) {
+	from, to := week47(t, "UTC")
+	s := objective("a", "x", "A works", "")
+	s.Objective.Calendar = &rules.Calendar{Unit: rules.Month, Count: 1, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	r := build(t, ledger{statuses: []rules.Status{s}}, from, to)
+	row := r.Teams[0].Rows[0]
+	if row.BudgetWords() != "71% of the month" || row.Period != "month" || !strings.Contains(r.Plain(), "71% of the budget of the month is left") {
+		t.Errorf("%q, %q\n%s", row.BudgetWords(), row.Period, r.Plain())
+	}
+}
+
 func TestCanceled(t *testing.T) {
 	from, to := week47(t, "UTC")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -289,7 +374,7 @@ func TestOutcomeForgivesRounding(t *testing.T) {
 	from, to := week47(t, "UTC")
 	s := objective("a", "x", "A works", "")
 	s.Objective.Target = 99.9 / 100
-	l := ledger{statuses: []rules.Status{s}, hours: map[string]map[time.Time]counts{"a-x": {from: {3, 3000}}}}
+	l := ledger{statuses: []rules.Status{s}, hours: map[string]map[time.Time]counts{"a-x": {from: {bad: 3, total: 3000}}}}
 	if row := build(t, l, from, to).Teams[0].Rows[0]; row.Outcome != Kept {
 		t.Errorf("outcome %s, achieved %.20f of %.20f", row.Outcome, *row.Achieved, s.Objective.Target)
 	}

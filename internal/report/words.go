@@ -246,6 +246,22 @@ func Period(d time.Duration) string {
 	return s
 }
 
+// PeriodOf returns the period of o as a spec writes it: "28d", "month".
+func PeriodOf(o rules.Objective) string {
+	if o.Calendar != nil {
+		return o.Calendar.String()
+	}
+	return Period(o.Period)
+}
+
+// OverWords returns the period of o for a sentence: "28d", "the month".
+func OverWords(o rules.Objective) string {
+	if o.Calendar != nil {
+		return "the " + o.Calendar.String()
+	}
+	return Period(o.Period)
+}
+
 // periodWords returns a period for a sentence: "28 days", "1 hour".
 func periodWords(period string) string {
 	d, ok := strings.CutSuffix(period, "d")

@@ -29,7 +29,7 @@ type Objective struct {
 	Team        string            `json:"team"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Target      float64           `json:"target"` // Ratios are 0–1 everywhere.
-	Period      string            `json:"period"` // "28d".
+	Period      string            `json:"period"` // "28d", "month".
 
 	State           string     `json:"state"`     // Of the budget: "healthy", "watch", "at_risk", "exhausted", "unknown".
 	Condition       string     `json:"condition"` // Of alerts and budget together: "broken", "unknown", "spent", "leaking", "risk", "watch", "fine".
@@ -39,9 +39,13 @@ type Objective struct {
 	BurnRate        *float64   `json:"burn_rate"`
 	BudgetRemaining *float64   `json:"budget_remaining"` // Negative when overspent.
 	ExhaustedIn     *float64   `json:"exhausted_in_seconds"`
-	Forecast        *Forecast  `json:"forecast"` // When the budget is gone; null when it lasts or is spent.
-	Good            float64    `json:"good"`     // Over the period.
-	Total           float64    `json:"total"`    // Over the period.
+	Forecast        *Forecast  `json:"forecast"`     // When the budget is gone; null when it lasts or is spent.
+	Good            float64    `json:"good"`         // Over the period.
+	Total           float64    `json:"total"`        // Over the period.
+	Allowed         float64    `json:"allowed"`      // Bad events that the budget of the whole period allows.
+	PeriodStart     *time.Time `json:"period_start"` // Of a calendar's period; null for a rolling one.
+	PeriodEnd       *time.Time `json:"period_end"`
+	Uncorrected     *Figures   `json:"uncorrected"` // The period as it would be without corrections; null when there is none in it.
 	Coverage        *float64   `json:"coverage"`
 	BlindSince      *time.Time `json:"blind_since"`
 	Source          string     `json:"source"`
@@ -49,8 +53,25 @@ type Objective struct {
 	UpdatedAt       *time.Time `json:"updated_at"`
 	URL             string     `json:"url"`
 
+	Periods []Span   `json:"periods,omitempty"` // Further spans the budget is shown over.
 	Windows []Window `json:"windows"`
 	Alerts  []Alert  `json:"alerts"`
+}
+
+// Figures are what a budget is reckoned from.
+type Figures struct {
+	Good            float64  `json:"good"`
+	Total           float64  `json:"total"`
+	BudgetRemaining *float64 `json:"budget_remaining"`
+}
+
+// Span is the budget over a further span of time.
+type Span struct {
+	Figures
+
+	Period string     `json:"period"` // "7d", "month".
+	Start  *time.Time `json:"start"`  // Of a calendar's period.
+	End    *time.Time `json:"end"`
 }
 
 // Forecast is when the budget is gone, at the error ratios of the last hour and of the last six.
@@ -76,7 +97,7 @@ func (s *site) apiOf(st rules.Status) Objective {
 	o := st.Objective
 	j := Objective{
 		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Description: o.Description, Team: o.Team, Labels: o.Labels,
-		Target: o.Target, Period: report.Period(o.Period),
+		Target: o.Target, Period: report.PeriodOf(o),
 		State: string(st.State), Condition: string(conditionOf(st)), Situation: situation(st), Consequence: st.Consequence,
 		Good: zeroIfNaN(st.Good), Total: zeroIfNaN(st.Total), Coverage: finite(st.Coverage), BlindSince: instant(st.BlindSince),
 		Source: string(st.Source), Reason: st.Reason, UpdatedAt: instant(st.UpdatedAt), URL: s.o.ExternalURL + objectivePath(o.ID),
@@ -87,6 +108,14 @@ func (s *site) apiOf(st rules.Status) Objective {
 	}
 	if st.Total > 0 {
 		j.BudgetRemaining = finite(st.BudgetRemaining)
+	}
+	j.Allowed, j.PeriodStart, j.PeriodEnd = zeroIfNaN(st.Allowed), instant(st.PeriodStart), instant(st.PeriodEnd)
+	if st.Uncorrected != nil {
+		f := figuresOf(*st.Uncorrected)
+		j.Uncorrected = &f
+	}
+	for _, p := range st.Periods {
+		j.Periods = append(j.Periods, Span{figuresOf(p.Figures), spanName(p.Span), instant(p.Start), instant(p.End)})
 	}
 	if st.ExhaustedIn > 0 {
 		j.ExhaustedIn = finite(st.ExhaustedIn.Seconds())
@@ -104,6 +133,19 @@ func (s *site) apiOf(st rules.Status) Objective {
 		j.Alerts = append(j.Alerts, alertOf(a))
 	}
 	return j
+}
+
+func figuresOf(f rules.Figures) Figures {
+	out := Figures{Good: zeroIfNaN(f.Good), Total: zeroIfNaN(f.Total)}
+	if f.Total > 0 {
+		out.BudgetRemaining = finite(f.BudgetRemaining)
+	}
+	return out
+}
+
+// spanName returns a span as a spec writes it.
+func spanName(s rules.Span) string {
+	return report.PeriodOf(rules.Objective{Period: s.Length, Calendar: s.Calendar})
 }
 
 func alertOf(a rules.AlertStatus) Alert {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -37,6 +38,7 @@ type bar struct {
 type slot struct {
 	from, to   time.Time
 	bad, total float64
+	out        bool // A correction takes it out.
 	unreadable bool
 }
 
@@ -48,13 +50,13 @@ func (s slot) ratio() float64 {
 }
 
 // lastDay reads the last day of an objective, slot by slot, up to now.
-func (s *site) lastDay(id string) []slot {
+func (s *site) lastDay(ctx context.Context, id string) []slot {
 	end := s.o.Now().Truncate(time.Second)
 	slots := make([]slot, 0, chartSlots)
 	for at := end.Add(-chartSlots * chartSlot); at.Before(end); at = at.Add(chartSlot) {
 		one := slot{from: at, to: at.Add(chartSlot)}
-		good, total, err := s.o.Engine.Counts(id, one.from, one.to)
-		one.bad, one.total, one.unreadable = total-good, total, err != nil
+		t, err := s.o.Engine.Tally(ctx, id, one.from, one.to)
+		one.bad, one.total, one.out, one.unreadable = t.Total-t.Good, t.Total, t.Corrected > 0, err != nil
 		slots = append(slots, one)
 	}
 	return slots
@@ -90,6 +92,8 @@ func draw(slots []slot, o rules.Objective, zone *time.Location) chart {
 		switch {
 		case s.unreadable:
 			b.Is, b.Words = unknown, b.Words+"could not be read"
+		case s.total <= 0 && s.out:
+			b.Is, b.Words = unknown, b.Words+"taken out by a correction"
 		case s.total <= 0:
 			b.Is, b.Words = unknown, b.Words+"nothing was counted"
 		default:

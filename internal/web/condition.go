@@ -175,7 +175,7 @@ func situation(s rules.Status) string {
 
 // budgetSentence says how much budget is left and how long it lasts.
 func budgetSentence(s rules.Status) string {
-	period := report.Period(s.Objective.Period)
+	period := report.OverWords(s.Objective)
 	switch {
 	case s.Total <= 0:
 		return ""

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,16 +61,22 @@ func notFound(_ http.ResponseWriter, r *http.Request) error {
 // elsewhere answers for every path that pages does not serve, and for every method that it does not take there.
 func elsewhere(pages *http.ServeMux) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		var taken []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if _, pattern := pages.Handler(other); pattern != "/" {
+				taken = append(taken, method)
+			}
+		}
+		if len(taken) == 0 {
 			return notFound(w, r)
 		}
-		read := r.Clone(r.Context())
-		read.Method = http.MethodGet
-		if _, pattern := pages.Handler(read); pattern == "/" {
-			return notFound(w, r)
+		w.Header().Set("Allow", strings.Join(taken, ", "))
+		if slices.Contains(taken, http.MethodGet) && len(taken) == 2 {
+			return fault{http.StatusMethodNotAllowed, "This can only be read: use GET.", nil}
 		}
-		w.Header().Set("Allow", "GET, HEAD")
-		return fault{http.StatusMethodNotAllowed, "This can only be read: use GET.", nil}
+		return fault{http.StatusMethodNotAllowed, "This takes " + strings.Join(taken, ", ") + " and nothing else.", nil}
 	}
 }
 

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"html/template"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +20,9 @@ func noon() time.Time { return time.Date(2026, 11, 19, 14, 3, 20, 0, time.UTC) }
 type fakeEngine struct {
 	statuses []rules.Status
 	counts   func(id string, from, to time.Time) (good, total float64, err error)
+
+	corrections []rules.Correction
+	generations []rules.Generation
 }
 
 func (e fakeEngine) Statuses() []rules.Status { return e.statuses }
@@ -31,7 +36,17 @@ func (e fakeEngine) Status(id string) (rules.Status, bool) {
 	return rules.Status{}, false
 }
 
-func (e fakeEngine) Counts(id string, from, to time.Time) (good, total float64, err error) {
+func (e fakeEngine) Tally(_ context.Context, id string, from, to time.Time) (rules.Tally, error) {
+	good, total, err := e.count(id, from, to)
+	st, _ := e.Status(id)
+	return rules.Tally{Good: good, Total: total, RawGood: good, RawTotal: total, Allowed: st.Objective.ErrorBudget() * total}, err
+}
+
+func (e fakeEngine) Corrections(id string) []rules.Correction {
+	return slices.DeleteFunc(slices.Clone(e.corrections), func(c rules.Correction) bool { return id != "" && c.Objective != id })
+}
+
+func (e fakeEngine) count(id string, from, to time.Time) (good, total float64, err error) {
 	if e.counts != nil {
 		return e.counts(id, from, to)
 	}
@@ -72,6 +87,7 @@ func (e fakeEngine) Explain(id string) (rules.Explanation, bool) {
 		},
 		SeriesCount: 16,
 		Dropped:     []string{"3d and 6h: a burn of 0.2 would fire inside the objective"},
+		Corrections: e.Corrections(id), Generations: e.generations,
 	}, true
 }
 

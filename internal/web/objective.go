@@ -25,6 +25,10 @@ type objectiveBody struct {
 	Chart       chart
 	Windows     []windowRow
 	Alerts      []alertLine
+	Periods     []periodRow
+	Corrections []correctionRow
+	Older       int // How many corrections are not shown.
+	Generations []generationRow
 	Open        string // "1 open incident"; empty when there is none.
 	Playbook    *playbookView
 	APIPath     string
@@ -85,13 +89,23 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 	o := st.Objective
 	b := objectiveBody{
 		objectiveRow: rowOf(st), Service: o.Service, Situation: situation(st), Consequence: upperFirst(st.Consequence),
-		Updated: s.at(st.UpdatedAt), Blind: s.at(st.BlindSince), Tiles: tiles(st), Chart: draw(s.lastDay(id), o, s.o.Zone),
-		Playbook: s.playbookFor(o), APIPath: api + "objectives/" + o.ID, How: s.how(st), Labels: sortedLabels(o.Labels),
+		Updated: s.at(st.UpdatedAt), Blind: s.at(st.BlindSince), Tiles: tiles(st), Chart: draw(s.lastDay(r.Context(), id), o, s.o.Zone),
+		Playbook: s.playbookFor(o), APIPath: api + "objectives/" + o.ID, Labels: sortedLabels(o.Labels),
+	}
+	if x, ok := s.o.Engine.Explain(id); ok {
+		b.How = s.how(st, &x)
+		b.Corrections, b.Older = s.correctionRows(x.Corrections)
+		b.Generations = s.generationRows(x.Generations)
+	} else {
+		b.How = s.how(st, nil)
 	}
 	if o.Description != b.Promise {
 		b.Description = o.Description
 	}
 	b.APIPath = api + objectivePath(id)[1:]
+	for _, p := range st.Periods {
+		b.Periods = append(b.Periods, s.periodOf(p, o))
+	}
 	for _, win := range st.Windows {
 		b.Windows = append(b.Windows, windowOf(win, o))
 	}
@@ -134,7 +148,7 @@ func (s *site) playbookFor(o rules.Objective) *playbookView {
 func tiles(st rules.Status) []tile {
 	o, row := st.Objective, rowOf(st)
 	now := tile{Name: "Failing now", Value: row.Errors, Note: report.Percent(o.ErrorBudget()) + " is allowed", Is: fine}
-	rate := tile{Name: "Burn rate", Value: row.Burn, Note: "1× uses the budget up exactly by the end of " + report.Period(o.Period), Is: fine}
+	rate := tile{Name: "Burn rate", Value: row.Burn, Note: "1× uses the budget up exactly by the end of " + report.OverWords(o), Is: fine}
 	switch {
 	case st.NoData:
 		now.Is, now.Note, rate.Is = unknown, "nothing was counted lately", unknown
@@ -143,8 +157,8 @@ func tiles(st rules.Status) []tile {
 	case st.Burn > 1:
 		now.Is, rate.Is = watch, watch
 	}
-	budget := tile{Name: "Budget", Value: row.Budget.Words, Note: cmp.Or(row.Lasts, "of "+report.Period(o.Period)), Is: row.Budget.Is}
-	kept := tile{Name: "Achieved over " + report.Period(o.Period), Value: "–", Note: report.Target(o.Target) + " is promised", Is: unknown}
+	budget := tile{Name: "Budget", Value: row.Budget.Words, Note: cmp.Or(row.Lasts, "of "+report.OverWords(o)), Is: row.Budget.Is}
+	kept := tile{Name: "Achieved over " + report.OverWords(o), Value: "–", Note: report.Target(o.Target) + " is promised", Is: unknown}
 	if st.Total > 0 {
 		ratio := st.Good / st.Total
 		kept.Value, kept.Is = report.Achieved(ratio, o.Target), fine
@@ -152,6 +166,9 @@ func tiles(st rules.Status) []tile {
 			kept.Is = spent
 		}
 		kept.Note += "; " + report.Failed(o, max(0, st.Total-st.Good), st.Total)
+		if u := st.Uncorrected; u != nil && u.Total > 0 {
+			kept.Note += "; " + report.Achieved(u.Good/u.Total, o.Target) + " with what was taken out"
+		}
 	}
 	return []tile{now, rate, budget, kept}
 }
@@ -180,8 +197,8 @@ func barOf(length time.Duration, rate, threshold float64) burnBar {
 	return b
 }
 
-// how explains an objective, with its series.
-func (s *site) how(st rules.Status) how {
+// how explains an objective, with its series as far as e knows them; it may be nil.
+func (s *site) how(st rules.Status, e *rules.Explanation) how {
 	o := st.Objective
 	h := how{Known: true, Source: sourceWords(st.Source), Reason: upperFirst(st.Reason)}
 	if o.File != "" {
@@ -190,8 +207,7 @@ func (s *site) how(st rules.Status) how {
 			h.Where += ":" + strconv.Itoa(o.Line)
 		}
 	}
-	e, ok := s.o.Engine.Explain(o.ID)
-	if !ok {
+	if e == nil {
 		return h
 	}
 	h.Expressions, h.Terms, h.SeriesCount, h.Dropped = e.Expressions, e.Terms, e.SeriesCount, e.Dropped

@@ -160,7 +160,7 @@ func rowOf(st rules.Status) objectiveRow {
 	o := st.Objective
 	row := objectiveRow{
 		Path: objectivePath(o.ID), ID: o.ID, Promise: promiseOf(o), Team: o.Team, Is: conditionOf(st),
-		Goal: report.Target(o.Target) + " over " + report.Period(o.Period), Errors: "–", Burn: "–", Budget: gaugeOf(st),
+		Goal: report.Target(o.Target) + " over " + report.OverWords(o), Errors: "–", Burn: "–", Budget: gaugeOf(st),
 	}
 	if !st.NoData {
 		row.Errors, row.Burn = report.Percent(st.ErrorRatio), burnWords(st.Burn)

@@ -11,6 +11,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -39,6 +40,7 @@ type Engine interface {
 // Options is what a site is made of. The zero value of each field is usable.
 type Options struct {
 	Engine    Engine            // Nil: there are no objectives.
+	Corrector Corrector         // Nil: nothing can be corrected.
 	Incidents func() []Incident // The open ones.
 	Playbooks func() []Playbook
 	// Match returns the ID of the playbook that an alert with these labels carries.
@@ -178,11 +180,16 @@ func (s *site) pages() http.Handler {
 		"GET /favicon.ico":               s.favicon,
 		"GET " + api + "objectives":      s.apiObjectives,
 		"GET " + api + "objectives/{id}": s.apiObjective,
+		"GET " + api + "corrections":     s.apiCorrections,
 		"GET " + api + "incidents":       s.apiIncidents,
 		"GET " + api + "reports/weekly":  s.apiWeekly,
 		"GET /-/healthy":                 s.healthy,
 		"GET /-/ready":                   s.ready,
 		"/-/reload":                      s.reload,
+
+		"GET " + api + "objectives/{id}/corrections":  s.apiCorrectionsOf,
+		"POST " + api + "objectives/{id}/corrections": s.apiCorrect,
+		"DELETE " + api + "corrections/{n}":           s.apiRevoke,
 	} {
 		mux.Handle(pattern, s.handle(h))
 	}
@@ -213,8 +220,9 @@ type noEngine struct{}
 func (noEngine) Statuses() []rules.Status                 { return nil }
 func (noEngine) Status(string) (rules.Status, bool)       { return rules.Status{}, false }
 func (noEngine) Explain(string) (rules.Explanation, bool) { return rules.Explanation{}, false }
-func (noEngine) Counts(string, time.Time, time.Time) (good, total float64, err error) {
-	return 0, 0, errors.New("there are no objectives")
+func (noEngine) Corrections(string) []rules.Correction    { return nil }
+func (noEngine) Tally(context.Context, string, time.Time, time.Time) (rules.Tally, error) {
+	return rules.Tally{}, errors.New("there are no objectives")
 }
 
 // isReady tells whether the server has finished starting.
