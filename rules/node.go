@@ -28,6 +28,8 @@ const (
 type faults struct {
 	file string
 	list []error
+	// told holds the faults of list: aliases and references repeat them.
+	told map[string]bool
 	// count is how many faults there are, also those that are not told.
 	count int
 	// visits is how many fields have been read.
@@ -37,11 +39,19 @@ type faults struct {
 // at adds a fault at a node: a sentence that says what to change.
 func (f *faults) at(n *yaml.Node, format string, args ...any) {
 	f.count++
-	switch {
-	case f.count < maxFaults:
-		f.list = append(f.list, errors.New(f.note(n, format, args...)))
-	case f.count == maxFaults:
-		f.list = append(f.list, fmt.Errorf("%s:1: there are more faults than these: correct them first", f.file))
+	if len(f.list) > maxFaults {
+		return
+	}
+	text := f.note(n, format, args...)
+	if len(f.list) == maxFaults {
+		text = f.file + ":1: there are more faults than these: correct them first"
+	}
+	if f.told == nil {
+		f.told = map[string]bool{}
+	}
+	if !f.told[text] {
+		f.told[text] = true
+		f.list = append(f.list, errors.New(text))
 	}
 }
 

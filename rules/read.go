@@ -21,21 +21,22 @@ const maxSpecBytes = 4 << 20
 
 // ReadObjectives reads the specs that patterns name, relative to base, ordered by
 // ID. Its error joins every fault of every file as "file:line: sentence"; the
-// objectives without fault are returned all the same.
+// objectives without fault are returned all the same. OpenSLO's objects refer to each
+// other by name over all files.
 func ReadObjectives(patterns []string, base string) ([]Objective, error) {
 	files, err := expand(patterns, base)
 	all := []error{err}
-	var objectives []Objective
+	var l library
 	for _, file := range files {
 		b, err := readFile(file)
 		if err != nil {
 			all = append(all, err)
 			continue
 		}
-		found, err := ParseObjectives(file, b)
-		objectives = append(objectives, found...)
-		all = append(all, err)
+		l.read(file, b)
 	}
+	objectives, err := l.resolve()
+	all = append(all, err)
 	objectives, err = unique(objectives)
 	all = append(all, err)
 	return objectives, errors.Join(all...)
@@ -104,8 +105,22 @@ func readFile(file string) ([]byte, error) {
 // ParseObjectives reads the text of one spec file, which may hold several
 // documents. Its error joins every fault.
 func ParseObjectives(file string, text []byte) ([]Objective, error) {
+	var l library
+	l.read(file, text)
+	return l.resolve()
+}
+
+// library is what is read together.
+type library struct {
+	objectives []Objective
+	files      []*faults
+	openslo    openslo
+}
+
+// read reads one file.
+func (l *library) read(file string, text []byte) {
 	f := &faults{file: file}
-	var objectives []Objective
+	l.files = append(l.files, f)
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	for {
 		var doc yaml.Node
@@ -117,12 +132,21 @@ func ParseObjectives(file string, text []byte) ([]Objective, error) {
 			f.list = append(f.list, yamlFault(file, err))
 			break
 		}
-		if len(doc.Content) == 0 {
-			continue
+		if len(doc.Content) > 0 {
+			l.document(f, doc.Content[0], 0)
 		}
-		objectives = append(objectives, readDocument(f, doc.Content[0])...)
 	}
-	return objectives, f.err()
+}
+
+// resolve builds the objectives that refer to other documents and returns all of
+// them, with the faults of all files.
+func (l *library) resolve() ([]Objective, error) {
+	l.objectives = append(l.objectives, l.openslo.resolve()...)
+	var all []error
+	for _, f := range l.files {
+		all = append(all, f.err())
+	}
+	return l.objectives, errors.Join(all...)
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
@@ -138,31 +162,47 @@ func yamlFault(file string, err error) error {
 	return fmt.Errorf("%s:%d: not valid YAML: %s", file, line, text)
 }
 
-// readDocument recognizes a document by its version or apiVersion.
-func readDocument(f *faults, n *yaml.Node) []Objective {
+// document recognizes a document by its version or apiVersion. A list holds several,
+// as kubectl prints them.
+func (l *library) document(f *faults, n *yaml.Node, depth int) {
 	n = target(n)
-	if n == nil || (n.Kind == yaml.ScalarNode && n.Tag == "!!null") {
-		return nil
+	if n == nil || null(n) || !f.spend() {
+		return
+	}
+	if n.Kind == yaml.SequenceNode && depth < 2 {
+		for _, c := range n.Content {
+			l.document(f, c, depth+1)
+		}
+		return
 	}
 	if n.Kind != yaml.MappingNode {
 		f.at(n, "an objective spec must be a mapping that begins with version: prometheus/v1")
-		return nil
+		return
 	}
 	version, at := lookup(n, "version")
 	api, apiAt := lookup(n, "apiVersion")
+	kind, _ := lookup(n, "kind")
+	_, items := lookup(n, "items")
 	switch {
+	case items != nil && strings.HasSuffix(kind, "List"):
+		l.document(f, items, depth)
 	case version == "prometheus/v1":
-		return readSloth(f, n)
+		l.objectives = append(l.objectives, readSloth(f, n)...)
 	case strings.HasPrefix(api, "sloth.slok.dev/"):
-		return readSlothKubernetes(f, n)
-	case strings.HasPrefix(api, "openslo/"), strings.HasPrefix(api, "pyrra.dev/"):
-		f.at(apiAt, "%s specs are not read yet: write the objective as a Sloth spec, version: prometheus/v1", api)
+		l.objectives = append(l.objectives, readSlothKubernetes(f, n)...)
+	case api == "openslo/v1":
+		l.openslo.add(f, n)
+	case strings.HasPrefix(api, "openslo/"):
+		f.at(apiAt, "apiVersion %q is not read: write the objective as openslo/v1", api)
+	case api == "pyrra.dev/v1alpha1":
+		l.objectives = append(l.objectives, readPyrra(f, n)...)
+	case apiAt != nil:
+		f.at(apiAt, "apiVersion %q is not known: use openslo/v1, pyrra.dev/v1alpha1 or sloth.slok.dev/v1", api)
 	case at != nil:
 		f.at(at, "version %q is not known: use version: prometheus/v1", version)
 	default:
-		f.at(n, "the kind of spec is not known: begin a Sloth spec with version: prometheus/v1")
+		f.at(n, "the kind of spec is not known: begin a Sloth spec with version: prometheus/v1, others with their apiVersion")
 	}
-	return nil
 }
 
 // lookup returns the text of a key and its node.

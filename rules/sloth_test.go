@@ -152,7 +152,7 @@ func TestReadSlothFaults(t *testing.T) {
 		"bad events":            {edit("min_bad_events: 5", "min_bad_events: -1"), "must not be negative"},
 		"our field":             {edit("promise:", "promises:"), `watchtower has no field "promises": known are alerts, also_over, budgeting, confidence,`},
 		"unreachable":           {edit("99.9", "50"), "no page of this objective can fire"},
-		"openslo":               {"apiVersion: openslo/v1\nkind: SLO\n", "s.yaml:1: openslo/v1 specs are not read yet"},
+		"openslo":               {"apiVersion: openslo/v1alpha\nkind: SLO\n", `s.yaml:1: apiVersion "openslo/v1alpha" is not read: write the objective as openslo/v1`},
 		"version":               {"version: prometheus/v9\n", `s.yaml:1: version "prometheus/v9" is not known`},
 		"nothing":               {"a: b\n", "begin a Sloth spec with version: prometheus/v1"},
 		"a list":                {"- a\n", "s.yaml:1: an objective spec must be a mapping"},

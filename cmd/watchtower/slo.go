@@ -13,7 +13,7 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/web"
 )
 
-func newSLO() *cobra.Command { return group("slo", "Objectives of a running server", newSLOStatus()) }
+func newSLO() *cobra.Command { return group("slo", "Objectives of a running server", newSLOStatus(), newSLOConvert()) }
 
 func newSLOStatus() *cobra.Command {
 	cmd := &cobra.Command{
