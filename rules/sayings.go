@@ -130,7 +130,7 @@ func (tr *track) sayNoTraffic(f facts) (summary, description string) {
 	since := a.activeAt - o.Alerting.NoTrafficFor.Milliseconds()
 	lasts := time.Duration(tr.reading.at-since) * ms
 	summary = fmt.Sprintf("%s: no %s have reached %s for %s", quoted(o.Promise), o.unit(), o.Service, span(lasts.Truncate(time.Minute)))
-	description = fmt.Sprintf("%s has counted no %s since about %s", o.Service, o.unit(), clockTime(since))
+	description = fmt.Sprintf("%s has counted no %s since about %s", o.Service, o.unit(), time.UnixMilli(since).UTC().Format("15:04 UTC on 2 January"))
 	if n := tr.reading.flow.before; n >= 1 && lasts < 2*o.Alerting.NoTrafficFor {
 		description += fmt.Sprintf(", after %s in the hour before", whole(n))
 	}

@@ -161,7 +161,7 @@ func goldenIncidents() map[string]incident {
 	quiet.Annotations = map[string]string{
 		"promise": "Sharing a post works", "objective": "99.9% over 28d", "budget_remaining": "99.9%", "budget_gone": "",
 		"summary":       "“Sharing a post works”: no requests have reached share for 5m",
-		"description":   "share has counted no requests since about 03:07:00 UTC on 20 November, after 36,000 in the hour before. It runs and reports, so look at what lies before it: DNS, certificates, load balancer, network, the release of the app. Requests that do not arrive cannot fail, so no other alert of this objective will tell. No post is shared at all.",
+		"description":   "share has counted no requests since about 03:07 UTC on 20 November, after 36,000 in the hour before. It runs and reports, so look at what lies before it: DNS, certificates, load balancer, network, the release of the app. Requests that do not arrive cannot fail, so no other alert of this objective will tell. No post is shared at all.",
 		"dashboard_url": "https://watchtower.example/objectives/share-sharing",
 	}
 	ceased := base
