@@ -31,18 +31,18 @@ func (k alertKind) public() AlertKind {
 
 // alertRule is one alert an objective may send. It never changes.
 type alertRule struct {
+	// What every evaluation needs comes first.
 	kind alertKind
+	// damp is for how many milliseconds the alert must be quiet before it ends.
+	damp int64
+	levels
+	severity Severity
 	// key names the alert among those of its objective for as long as it means the
 	// same, over restarts and changes of the list.
 	key string
-	// name is the alertname.
-	name     string
-	severity Severity
-	// damp is for how many milliseconds the alert must be quiet before it ends.
-	damp int64
-	// label tells the alerts of one name apart, "" where there is only one.
-	label, value string
-	levels
+	// name is the alertname; label and its value tell the alerts of one name apart, ""
+	// where there is only one.
+	name, label, value string
 }
 
 // alertRules lists the alerts of an objective. What a spec has disabled is not

@@ -27,7 +27,7 @@ type flow struct {
 // measure reads the traffic until the anchor of the reading.
 func (f *flow) measure(l *ledger.Ledger, r *reading, asked, every int64) {
 	recent := l.UntilEdge(&f.edges[0], r.anchor-asked)
-	within := l.Until(r.anchor).Sub(recent)
+	within := r.until.Sub(recent)
 	f.now = within.Total
 	f.before = recent.Total - l.UntilEdge(&f.edges[1], r.anchor-asked-flowBefore.Milliseconds()).Total
 	f.coverage = coverage(within.Seen, asked, r.lag, every)

@@ -77,9 +77,11 @@ type reading struct {
 	// so that silence does not push bad events out of them. lag is the time between,
 	// beyond what the sampling interval explains.
 	at, anchor, lag int64
-	edges           []ledger.Edge
-	sums            []tally
-	coverage        []float64
+	// until is everything counted until the anchor.
+	until    ledger.Cell
+	edges    []ledger.Edge
+	sums     []tally
+	coverage []float64
 	// spent is what the period holds on which the budget is reckoned: the trailing
 	// one, or the calendar's so far, whose beginning and end are in calendar.
 	spent    tally
@@ -138,6 +140,7 @@ func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 	r.anchor = min(now, l.Last())
 	r.lag = max(0, now-r.anchor-j.out(r.anchor, now)-every-every/2)
 	until := edge{r.anchor, l.Until(r.anchor)}
+	r.until = until.Cell
 	for i, span := range j.spans {
 		from := max(r.anchor-span, l.First()-1)
 		r.sums[i] = j.between(l, edge{r.anchor - span, l.UntilEdge(&r.edges[i], r.anchor-span)}, until)

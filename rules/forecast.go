@@ -67,7 +67,7 @@ func (j *judge) look(l *ledger.Ledger, r *reading, window int, extra announced) 
 	}
 	period := r.sums[j.period]
 	o := outlook{
-		judge: j, ledger: l, at: r.anchor, until: l.Until(r.anchor), period: r.spent, ratio: w.Bad / w.Total, volume: j.expected(r),
+		judge: j, ledger: l, at: r.anchor, until: r.until, period: r.spent, ratio: w.Bad / w.Total, volume: j.expected(r),
 		extra: extra, from: r.anchor - j.periodMillis, horizon: j.periodMillis, unseen: max(0, j.periodMillis-period.Seen),
 	}
 	if r.calendar.to > 0 {
