@@ -27,6 +27,8 @@ type Objective struct {
 	Promise     string            `json:"promise"`
 	Description string            `json:"description,omitempty"`
 	Team        string            `json:"team"`
+	Parent      string            `json:"parent,omitempty"` // The objective that this is a group of.
+	Group       map[string]string `json:"group,omitempty"`  // Its labels.
 	Labels      map[string]string `json:"labels,omitempty"`
 	Target      float64           `json:"target"` // Ratios are 0–1 everywhere.
 	Period      string            `json:"period"` // "28d", "month".
@@ -50,6 +52,7 @@ type Objective struct {
 	BlindSince      *time.Time `json:"blind_since"`
 	Source          string     `json:"source"`
 	Reason          string     `json:"reason,omitempty"`
+	Restoring       *Restoring `json:"restoring,omitempty"` // Until its past is read there are no figures.
 	UpdatedAt       *time.Time `json:"updated_at"`
 	URL             string     `json:"url"`
 
@@ -74,6 +77,13 @@ type Span struct {
 	End    *time.Time `json:"end"`
 }
 
+// Restoring is how much of an objective's past has been read again.
+type Restoring struct {
+	Read float64 `json:"read_seconds"`
+	Of   float64 `json:"of_seconds"` // 0 while it waits for its turn.
+	Text string  `json:"text"`       // "12 of 30d read".
+}
+
 // Forecast is when the budget is gone, at the error ratios of the last hour and of the last six.
 type Forecast struct {
 	Earliest time.Time  `json:"earliest"`
@@ -96,12 +106,15 @@ type Window struct {
 func (s *site) apiOf(st rules.Status) Objective {
 	o := st.Objective
 	j := Objective{
-		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Description: o.Description, Team: o.Team, Labels: o.Labels,
+		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Description: o.Description, Team: o.Team, Labels: o.Labels, Parent: o.Parent, Group: o.Group,
 		Target: o.Target, Period: report.PeriodOf(o),
 		State: string(st.State), Condition: string(conditionOf(st)), Situation: situation(st), Consequence: st.Consequence,
 		Good: zeroIfNaN(st.Good), Total: zeroIfNaN(st.Total), Coverage: finite(st.Coverage), BlindSince: instant(st.BlindSince),
 		Source: string(st.Source), Reason: st.Reason, UpdatedAt: instant(st.UpdatedAt), URL: s.o.ExternalURL + objectivePath(o.ID),
 		Windows: []Window{}, Alerts: []Alert{},
+	}
+	if p := st.Restoring; p != nil {
+		j.Restoring = &Restoring{p.Read.Seconds(), p.Of.Seconds(), p.String()}
 	}
 	if !st.NoData {
 		j.ErrorRatio, j.BurnRate = finite(st.ErrorRatio), finite(st.Burn)

@@ -91,7 +91,9 @@ type verdict struct {
 }
 
 // judge looks at everything at once. Incidents count as well: a page of a Prometheus rule belongs to no objective.
+// A promise of which a group is broken is broken.
 func judge(statuses []rules.Status, incidents []Incident) verdict {
+	statuses = familiesOf(statuses).promises()
 	by := map[condition][]rules.Status{}
 	for _, s := range statuses {
 		c := conditionOf(s)
@@ -144,7 +146,10 @@ func judge(statuses []rules.Status, incidents []Incident) verdict {
 func pagesBesides(incidents []Incident, known []rules.Status) []Incident {
 	var pages []Incident
 	for _, i := range incidents {
-		about := func(s rules.Status) bool { return s.Objective.ID == i.Objective }
+		about := func(s rules.Status) bool {
+			whole := wholeOf(s.Objective)
+			return i.Objective == whole || strings.HasPrefix(i.Objective, whole+":")
+		}
 		if i.State == "firing" && (i.Severity == "page" || i.Severity == "critical") && !slices.ContainsFunc(known, about) {
 			pages = append(pages, i)
 		}

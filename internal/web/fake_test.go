@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +88,13 @@ func (e fakeEngine) Explain(id string) (rules.Explanation, bool) {
 			{Labels: `http_requests_total{code="503",instance="10.0.3.7:8080",job="share"}`, LastSeen: noon().Add(-3 * time.Second), Last: 4120, Interval: 5 * time.Second, Counted: 4011, Resets: 1},
 		},
 		SeriesCount: 16,
+		Every:       5 * time.Second,
+		Windows: []rules.WindowExplanation{{
+			Severity: rules.Page, Factor: 14.4, Threshold: 14.4, Why: "Quiet: the last 5m burns at 0.28, below 14.4.",
+			Long:  rules.WindowNumbers{Length: time.Hour, Bad: 12, Total: 41_000, Allowed: 41, Ratio: 12. / 41_000, Burn: 12. / 41, Coverage: 1},
+			Short: rules.WindowNumbers{Length: 5 * time.Minute, Bad: 1, Total: 3400, Allowed: 3.4, Ratio: 1. / 3400, Burn: 1 / 3.4, Coverage: 1},
+		}},
+		Budget:      []string{"960 of 3,200 are spent, 29%: 71% of the budget is left."},
 		Dropped:     []string{"3d and 6h: a burn of 0.2 would fire inside the objective"},
 		Corrections: e.Corrections(id), Generations: e.generations,
 	}, true
@@ -149,6 +158,29 @@ func aBadDay() []rules.Status {
 		}),
 		promise("share", "requests", "Sharing a post works", broke),
 	}
+}
+
+// byRoute splits an objective into groups, one of them broken, several at risk and one idle.
+func byRoute(whole rules.Status) []rules.Status {
+	whole.Objective.GroupBy = []string{"route", "method"}
+	all := []rules.Status{whole}
+	for i, route := range []string{"/api/posts", "/api/posts/{id}/comments", "", "/api/search", "/api/feed", "/api/likes", "/api/me", "/api/tags"} {
+		all = append(all, promise(whole.Objective.Service, whole.Objective.SLO, "", func(s *rules.Status) {
+			o := &s.Objective
+			o.Parent, o.Group = whole.Objective.ID, map[string]string{"route": route, "method": "POST"}
+			o.ID = whole.Objective.ID + ":" + strings.ReplaceAll(route, "/", "~") + ":POST"
+			o.Promise = fmt.Sprintf("%s (route %s, method POST)", whole.Objective.Promise, route)
+			switch i {
+			case 1:
+				broke(s)
+			case 2:
+				s.State, s.NoData, s.Total, s.Good = rules.StateUnknown, true, 0, 0
+			case 3, 4, 5, 6, 7:
+				s.State, s.Burn, s.ErrorRatio, s.BudgetRemaining, s.ExhaustedIn = rules.StateAtRisk, 2.2+float64(i), 0.0022, 0.18, 52*time.Hour
+			}
+		}))
+	}
+	return all
 }
 
 func someIncidents() []Incident {

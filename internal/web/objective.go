@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/report"
@@ -24,6 +25,8 @@ type objectiveBody struct {
 	Tiles       []tile
 	Chart       chart
 	Windows     []windowRow
+	By          string // "route"; empty for an objective without groups.
+	Parent      *objectiveRow
 	Alerts      []alertLine
 	Periods     []periodRow
 	Corrections []correctionRow
@@ -72,7 +75,12 @@ type how struct {
 	Series      []seriesRow
 	SeriesCount int
 	Dropped     []string
+	Budget      []string
+	Pairs       []pairWords
 }
+
+// pairWords says why a pair of windows fires or does not.
+type pairWords struct{ Severity, Lengths, Why string }
 
 type seriesRow struct {
 	Labels, Last, Counted, Interval string
@@ -90,7 +98,7 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 	b := objectiveBody{
 		objectiveRow: rowOf(st), Service: o.Service, Situation: situation(st), Consequence: upperFirst(st.Consequence),
 		Updated: s.at(st.UpdatedAt), Blind: s.at(st.BlindSince), Tiles: tiles(st), Chart: draw(s.lastDay(r.Context(), id), o, s.o.Zone),
-		Playbook: s.playbookFor(o), APIPath: api + "objectives/" + o.ID, Labels: sortedLabels(o.Labels),
+		Playbook: s.playbookFor(o), APIPath: api + objectivePath(id)[1:], Labels: sortedLabels(o.Labels),
 	}
 	if x, ok := s.o.Engine.Explain(id); ok {
 		b.How = s.how(st, &x)
@@ -99,10 +107,10 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		b.How = s.how(st, nil)
 	}
+	b.addFamily(familiesOf(s.o.Engine.Statuses()), o)
 	if o.Description != b.Promise {
 		b.Description = o.Description
 	}
-	b.APIPath = api + objectivePath(id)[1:]
 	for _, p := range st.Periods {
 		b.Periods = append(b.Periods, s.periodOf(p, o))
 	}
@@ -122,6 +130,19 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 		b.Open = plural(open, "open incident")
 	}
 	return s.render(w, r, http.StatusOK, page{Template: "objective", Title: b.Promise, Is: b.Is, Refresh: 3, Body: b})
+}
+
+// addFamily adds the groups of an objective, or the whole that a group belongs to.
+func (b *objectiveBody) addFamily(f families, o rules.Objective) {
+	members := f.members[o.ID]
+	b.By, b.GroupsNote = strings.Join(o.GroupBy, " and "), groupsNote(o, members)
+	b.Groups, b.MoreGroups = groupRows(o, members, groupsOnPage), max(0, len(members)-groupsOnPage)
+	for _, s := range f.all {
+		if s.Objective.ID == o.Parent {
+			row := rowOf(s)
+			b.Parent = &row
+		}
+	}
 }
 
 // playbookFor returns the playbook that the objective's page would carry, or that of its ticket.
@@ -200,15 +221,13 @@ func barOf(length time.Duration, rate, threshold float64) burnBar {
 // how explains an objective, with its series as far as e knows them; it may be nil.
 func (s *site) how(st rules.Status, e *rules.Explanation) how {
 	o := st.Objective
-	h := how{Known: true, Source: sourceWords(st.Source), Reason: upperFirst(st.Reason)}
-	if o.File != "" {
-		h.Where = o.File
-		if o.Line > 0 {
-			h.Where += ":" + strconv.Itoa(o.Line)
-		}
-	}
+	h := how{Known: true, Source: sourceWords(st.Source), Reason: upperFirst(st.Reason), Where: whereOf(o)}
 	if e == nil {
 		return h
+	}
+	h.Budget = e.Budget
+	for _, p := range e.Windows {
+		h.Pairs = append(h.Pairs, pairWords{string(p.Severity), window(p.Long.Length) + " and " + window(p.Short.Length), p.Why})
 	}
 	h.Expressions, h.Terms, h.SeriesCount, h.Dropped = e.Expressions, e.Terms, e.SeriesCount, e.Dropped
 	for _, one := range e.Series {

@@ -35,6 +35,10 @@ type objectiveRow struct {
 	Errors, Burn      string
 	Budget            gauge
 	Lasts             string // "gone in 3 h 20 min"; empty when it lasts.
+	Groups            []objectiveRow
+	GroupsNote        string // "12 by route: 2 broken now"; empty for an objective without groups.
+	MoreGroups        int    // That are not shown.
+	worst             int    // The rank of it and of its groups.
 }
 
 // gauge is a budget bar.
@@ -68,7 +72,7 @@ func playbookPath(id string) string  { return "/playbooks/" + url.PathEscape(id)
 
 func (s *site) overview(w http.ResponseWriter, r *http.Request) error {
 	statuses, incidents := s.o.Engine.Statuses(), s.openIncidents()
-	b := overviewBody{Verdict: judge(statuses, incidents), Incidents: s.cards(incidents), Services: services(statuses)}
+	b := overviewBody{Verdict: judge(statuses, incidents), Incidents: s.cards(incidents), Services: services(familiesOf(statuses))}
 	if !s.isReady() {
 		b.Starting = true
 		b.Verdict = verdict{unknown, "One moment.", "Watchtower is starting. This page fills by itself."}
@@ -138,20 +142,28 @@ func sortedLabels(labels map[string]string) []string {
 }
 
 // services groups objectives by service, the service with the most urgent one first.
-func services(statuses []rules.Status) []serviceGroup {
+func services(f families) []serviceGroup {
 	by := map[string][]objectiveRow{}
-	for _, st := range statuses {
-		by[st.Objective.Service] = append(by[st.Objective.Service], rowOf(st))
+	for _, st := range f.all {
+		o, members := st.Objective, f.members[st.Objective.ID]
+		row := rowOf(st)
+		row.worst, row.GroupsNote = row.Is.rank(), groupsNote(o, members)
+		troubled := slices.DeleteFunc(slices.Clone(members), func(m rules.Status) bool { return groupRank(m) >= fine.rank() })
+		row.Groups, row.MoreGroups = groupRows(o, troubled, groupsInOverview), max(0, len(troubled)-groupsInOverview)
+		if len(members) > 0 {
+			row.worst = min(row.worst, groupRank(members[0]))
+		}
+		by[o.Service] = append(by[o.Service], row)
 	}
 	groups := make([]serviceGroup, 0, len(by))
 	for name, rows := range by {
 		slices.SortFunc(rows, func(a, b objectiveRow) int {
-			return cmp.Or(cmp.Compare(a.Is.rank(), b.Is.rank()), strings.Compare(a.ID, b.ID))
+			return cmp.Or(cmp.Compare(a.worst, b.worst), strings.Compare(a.ID, b.ID))
 		})
 		groups = append(groups, serviceGroup{name, rows})
 	}
 	slices.SortFunc(groups, func(a, b serviceGroup) int {
-		return cmp.Or(cmp.Compare(a.Rows[0].Is.rank(), b.Rows[0].Is.rank()), strings.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Rows[0].worst, b.Rows[0].worst), strings.Compare(a.Name, b.Name))
 	})
 	return groups
 }

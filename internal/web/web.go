@@ -187,6 +187,7 @@ func (s *site) pages() http.Handler {
 		"GET /-/ready":                   s.ready,
 		"/-/reload":                      s.reload,
 
+		"GET " + api + "objectives/{id}/explain":      s.apiExplain,
 		"GET " + api + "objectives/{id}/corrections":  s.apiCorrectionsOf,
 		"POST " + api + "objectives/{id}/corrections": s.apiCorrect,
 		"DELETE " + api + "corrections/{n}":           s.apiRevoke,
