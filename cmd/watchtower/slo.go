@@ -13,7 +13,13 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/web"
 )
 
-func newSLO() *cobra.Command { return group("slo", "Objectives of a running server", newSLOStatus(), newSLOConvert()) }
+func newSLO() *cobra.Command {
+	return group("slo", "Objectives: how they are doing, and what can be made of them",
+		newSLOStatus(),
+		newSLOConvert(),
+		newSLOExport(),
+	)
+}
 
 func newSLOStatus() *cobra.Command {
 	cmd := &cobra.Command{
