@@ -47,7 +47,10 @@ type Generation struct {
 
 // Term is one selector of an observed objective and its weight in bad and total.
 type Term struct {
-	Selector   string
+	Selector string
+	// Counts says what is counted of each series: "increase", "observations",
+	// "observations above 0 up to 0.3", "samples" or "sum of samples".
+	Counts     string
 	Bad, Total float64
 	Series     int
 }
@@ -109,7 +112,7 @@ func (e *Engine) Explain(id string) (Explanation, bool) {
 		}
 	}
 	for i, t := range tr.shape.terms {
-		x.Terms = append(x.Terms, Term{Selector: t.selector, Bad: t.bad, Total: t.total, Series: tr.perTerm[i]})
+		x.Terms = append(x.Terms, Term{Selector: t.selector, Counts: t.counts(), Bad: t.bad, Total: t.total, Series: tr.perTerm[i]})
 	}
 	if tr.restoring {
 		return x, true

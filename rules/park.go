@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/watchtower-hub/watchtower/rules/ledger"
@@ -13,6 +14,7 @@ import (
 type parked struct {
 	counter ledger.Counter
 	counted float64
+	last    *histogram.FloatHistogram
 }
 
 // park keeps the count of a series that is forgotten. The lock is held.
@@ -23,7 +25,11 @@ func (tr *track) park(s *source) {
 	if tr.parked == nil {
 		tr.parked = map[uint64]parked{}
 	}
-	tr.parked[labels.StableHash(s.lset)] = parked{s.counter, s.counted}
+	p := parked{counter: s.counter, counted: s.counted}
+	if s.measure != nil {
+		p.last = s.measure.last
+	}
+	tr.parked[labels.StableHash(s.lset)] = p
 }
 
 // unpark gives a series that came back its count. The lock is held.
@@ -34,6 +40,9 @@ func (tr *track) unpark(s *source) {
 	key := labels.StableHash(s.lset)
 	if p, ok := tr.parked[key]; ok {
 		s.counter, s.counted = p.counter, p.counted
+		if s.measure != nil {
+			s.measure.last = p.last
+		}
 		delete(tr.parked, key)
 	}
 }
@@ -86,7 +95,7 @@ func (r *snapReader) parked() map[uint64]parked {
 	for n := r.uint(); n > 0 && !r.bad; n-- {
 		key := math.Float64bits(r.float())
 		c, counted := r.counter()
-		out[key] = parked{c, counted}
+		out[key] = parked{counter: c, counted: counted}
 	}
 	return out
 }

@@ -3,8 +3,6 @@ package rules
 import (
 	"context"
 	"slices"
-
-	"github.com/watchtower-hub/watchtower/rules/ledger"
 )
 
 const (
@@ -22,9 +20,8 @@ type repair struct {
 }
 
 type adjustment struct {
-	t     int64
-	delta float64
-	w     weights
+	t int64
+	increment
 }
 
 // recount works late samples of an objective into its counts. A late sample adds
@@ -66,8 +63,8 @@ func (e *Engine) recount(ctx context.Context, tr *track) {
 // apply makes a prepared repair part of the counts. The lock is held.
 func (tr *track) apply(s *source) {
 	for _, c := range s.repair.changes {
-		tr.ledger.Add(c.t, c.delta*c.w.bad, c.delta*c.w.total)
-		s.counted += c.delta
+		tr.ledger.Add(c.t, c.bad, c.total)
+		s.counted += c.events
 	}
 	s.repair, s.late = nil, nil
 }
@@ -94,7 +91,7 @@ func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error 
 	}
 	e.births.remind(s.lset, all)
 	all = slices.DeleteFunc(all, func(in sample) bool {
-		return in.histogram != late[0].histogram || !finite(in.v) || in.v < 0
+		return in.histogram != late[0].histogram || !finite(in.v) || in.v < 0 || in.histogram && !s.measure.sound(in.h)
 	})
 	isLate := map[int64]bool{}
 	for _, in := range late {
@@ -105,13 +102,13 @@ func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error 
 	if c.Whole {
 		wholeFrom = c.FirstTime
 	}
-	diff := map[int64]float64{}
-	increments(all, wholeFrom, func(t int64, delta float64) { diff[t] += delta })
-	increments(before, wholeFrom, func(t int64, delta float64) { diff[t] -= delta })
+	diff := map[int64]increment{}
+	s.increments(all, wholeFrom, func(t int64, add increment) { diff[t] = diff[t].add(add, 1) })
+	s.increments(before, wholeFrom, func(t int64, add increment) { diff[t] = diff[t].add(add, -1) })
 	r := &repair{upTo: seen}
-	for t, delta := range diff {
-		if delta != 0 {
-			r.changes = append(r.changes, adjustment{t, delta, s.weights(late[0])})
+	for t, add := range diff {
+		if add != (increment{}) {
+			r.changes = append(r.changes, adjustment{t, add})
 		}
 	}
 	slices.SortFunc(r.changes, func(a, b adjustment) int { return int(a.t - b.t) })
@@ -121,19 +118,44 @@ func (e *Engine) prepareRepair(ctx context.Context, tr *track, s *source) error 
 	return nil
 }
 
-// increments counts a sequence of samples as a counter would. Its first sample is a
-// baseline, unless the series is known to have counted in full from wholeFrom on
-// and nothing lies before that.
-func increments(seq []sample, wholeFrom int64, add func(t int64, delta float64)) {
+// increments counts a sequence of samples as they would as they come. The first one
+// of a counter is a baseline, unless the series is known to have counted in full from
+// wholeFrom on and nothing lies before that.
+func (s *source) increments(seq []sample, wholeFrom int64, add func(t int64, of increment)) {
 	for i, in := range seq {
 		switch {
 		case i == 0 && wholeFrom > 0 && in.t <= wholeFrom:
-			add(in.t, in.v)
+			add(in.t, s.change(nil, in))
 		case i == 0:
-		case ledger.IsReset(seq[i-1].v, in.v, seq[i-1].t, seq[i-1].start, in.start):
-			add(in.t, in.v)
+			add(in.t, s.alone(in))
+		case begunAgain(seq[i-1], in):
+			add(in.t, s.change(nil, in))
 		default:
-			add(in.t, in.v-seq[i-1].v)
+			add(in.t, s.change(&seq[i-1], in))
 		}
 	}
+}
+
+// recallAll finds in the store the last histograms that a snapshot does not keep.
+func (e *Engine) recallAll(ctx context.Context, tr *track) error {
+	tr.mu.Lock()
+	var missing []*source
+	for _, list := range tr.sources {
+		for _, s := range list {
+			if s.forgotten() {
+				missing = append(missing, s)
+			}
+		}
+	}
+	tr.mu.Unlock()
+	for _, s := range missing {
+		found, err := samplesOf(ctx, e.store, s.lset, s.counter.LastTime, s.counter.LastTime)
+		if err != nil {
+			return err
+		}
+		for _, in := range found {
+			s.recall(in)
+		}
+	}
+	return nil
 }

@@ -180,6 +180,9 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 		out = r.fine.written(r.bulk, now-sliceLag(e.outOfOrder, tr.obj.Period))
 	}
 	r.bulk.Flush()
+	if err == nil {
+		err = e.recallAll(ctx, tr)
+	}
 	if err != nil {
 		return err
 	}
@@ -261,17 +264,17 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 	r.met[s] = true
 	if !again && !r.from.exact && c.LastTime > r.from.cut {
 		// The sample in force at the cut is found again below.
-		c.LastTime, c.Whole = 0, false
+		c.LastTime, c.Whole, s.counted = 0, false, 0
 	}
 	var err error
 	lives := r.births.of(lset)
 	eachSample(it, func(in sample) {
-		w := s.weights(in)
-		if w == (weights{}) || in.t > r.now+maxAhead {
+		if !s.wants(in) || in.t > r.now+maxAhead {
 			return
 		}
 		in.start = lives.start(in)
 		if r.from.exact && in.t <= c.LastTime {
+			s.recall(in)
 			return
 		}
 		if in.t >= r.recent {
@@ -279,20 +282,20 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 		}
 		if !r.from.exact && in.t <= r.from.cut {
 			// Only to know where the series stood.
-			_, _ = c.Take(in.t, in.start, in.v, math.MaxInt64)
+			_, _ = s.step(in, math.MaxInt64)
 			return
 		}
 		if c.LastTime == 0 && in.start <= r.from.cut-lookback && !r.from.fresh && err == nil {
-			err = r.stood(s, w, r.births.before(lset, in))
+			err = r.stood(s, r.births.before(lset, in))
 		}
-		r.take(s, in, w)
+		r.take(s, in)
 	})
 	return err
 }
 
 // stood looks further back for where a rested series stood at the cut, as far as a
 // sample of the same life is known to be: before says when, 0 if it is not known.
-func (r *replayer) stood(s *source, w weights, before int64) error {
+func (r *replayer) stood(s *source, before int64) error {
 	oldest := r.from.cut - farLookback
 	if before > 0 {
 		oldest = min(oldest, before)
@@ -303,35 +306,35 @@ func (r *replayer) stood(s *source, w weights, before int64) error {
 	}
 	r.births.remind(s.lset, past)
 	for _, in := range past {
-		if s.weights(in) == w {
-			_, _ = s.counter.Take(in.t, in.start, in.v, math.MaxInt64)
+		if s.wants(in) {
+			_, _ = s.step(in, math.MaxInt64)
 		}
 	}
 	return nil
 }
 
-func (r *replayer) take(s *source, in sample, w weights) {
+func (r *replayer) take(s *source, in sample) {
 	c := &s.counter
 	gap := in.t - c.LastTime
-	delta, verdict := c.Take(in.t, in.start, in.v, r.tr.bornSince(s, in))
+	add, verdict := s.step(in, r.tr.bornSince(s, in))
 	reach := int64(0)
 	switch verdict {
 	case ledger.Counted:
 		r.counted++
-		s.counted += delta
+		s.counted += add.events
 		reach = c.Reach(gap)
 		if gap == in.t {
 			reach = 0 // the first sample of all
 		}
-		r.bulk.Add(in.t, delta*w.bad, delta*w.total)
+		r.bulk.Add(in.t, add.bad, add.total)
 		if r.fine != nil {
-			r.fine.add(in.t, delta*w.bad, delta*w.total)
+			r.fine.add(in.t, add.bad, add.total)
 		}
 	case ledger.Baseline:
 	default:
 		return
 	}
-	if w.total != 0 {
+	if s.vouches(in) {
 		r.bulk.Arrive(in.t, reach)
 		r.tr.every = int64(c.Interval)
 	}
@@ -420,7 +423,7 @@ func (tr *track) resume(clock int64) {
 		for _, s := range list {
 			for _, in := range s.queue {
 				// What it says of its counter's beginning was noted when it came.
-				_ = tr.take(s, in, s.weights(in), clock)
+				_ = tr.take(s, in, clock)
 			}
 			s.queue = nil
 		}

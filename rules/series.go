@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
@@ -45,20 +47,21 @@ func eachSample(it chunkenc.Iterator, f func(sample)) {
 			s.t, s.v = it.At()
 		case chunkenc.ValHistogram:
 			t, h := it.AtHistogram(nil)
-			s.t, s.v, s.histogram = t, float64(h.Count), true
-			if !finite(h.Sum) && h.Count == 0 {
-				s.v = h.Sum
-			}
+			s = histogramSample(t, h.ToFloat(nil))
 		case chunkenc.ValFloatHistogram:
-			t, h := it.AtFloatHistogram(nil)
-			s.t, s.v, s.histogram = t, h.Count, true
-			if !finite(h.Sum) && h.Count == 0 {
-				s.v = h.Sum
-			}
+			s = histogramSample(it.AtFloatHistogram(nil))
 		}
 		s.start = it.AtST()
 		f(s)
 	}
+}
+
+func histogramSample(t int64, h *histogram.FloatHistogram) sample {
+	s := sample{t: t, v: h.Count, histogram: true, h: h}
+	if value.IsStaleNaN(h.Sum) {
+		s.v = h.Sum
+	}
+	return s
 }
 
 // samplesOf reads the samples of exactly one series in [from, to].

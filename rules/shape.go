@@ -21,18 +21,26 @@ const probeWindow = 433 * time.Second
 type field uint8
 
 const (
-	fieldValue          field = iota // the sample's value
-	fieldHistogramCount              // the count of a native histogram
+	fieldValue          field = iota // the increase of its value
+	fieldHistogramCount              // the increase of the count of a native histogram
+	fieldFraction                    // of that, the observations between two bounds
+	fieldSamples                     // itself: one event
+	fieldSum                         // its value
 )
 
 // term is one selector of a countable expression with its weight in bad and total
 // events.
 type term struct {
-	matchers   []*labels.Matcher
-	selector   string
-	field      field
+	matchers []*labels.Matcher
+	selector string
+	field    field
+	// between are the bounds of a fieldFraction.
+	between    bounds
 	bad, total float64
 }
+
+// bounds are those of observations: above the first, up to the second.
+type bounds struct{ above, upTo float64 }
 
 // shape says how the events of an indicator are counted: from its terms as samples
 // arrive, or, if terms is empty, by polling for the given reason.
@@ -116,7 +124,7 @@ func shapeOf(s SLI) (shape, error) {
 		return shape{reason: "polled: total_query " + why, counts: countsEvents(total)}, nil
 	}
 	if c.rates && c.increases {
-		return shape{}, errors.New("error_query and total_query mix rate and increase, so their quotient is no ratio: use the same function in both")
+		return shape{}, errors.New("error_query and total_query mix rate and increase, or the like: events a second and events in the window (increase, sum_over_time, count_over_time), so their quotient is no ratio: use the same in both")
 	}
 	return shape{terms: c.terms, reason: "observed: every sample is counted as it is stored"}, nil
 }
@@ -133,8 +141,9 @@ type combination struct {
 }
 
 // collect adds e, weighed by w; else it says why e is no countable expression:
-// sum(rate(x[w])) and increase, their sums and differences, and multiples by
-// numbers; "or vector(0)" changes nothing.
+// sum(rate(x[w])) and increase, sums over the samples of gauges, counts and fractions
+// of native histograms, their sums and differences, and multiples by numbers;
+// "or vector(0)" changes nothing.
 func (c *combination) collect(e parser.Expr, w weights) string {
 	switch e := e.(type) {
 	case *parser.ParenExpr:
@@ -150,6 +159,8 @@ func (c *combination) collect(e parser.Expr, w weights) string {
 		return c.binary(e, w)
 	case *parser.AggregateExpr:
 		return c.sum(e, w)
+	case *parser.Call:
+		return c.observations(e, w)
 	default:
 		return notCountable("%s is not a sum of rates", brief(e))
 	}
@@ -175,6 +186,8 @@ func (c *combination) binary(e *parser.BinaryExpr, w weights) string {
 			w = w.times(-1)
 		}
 		return c.collect(e.RHS, w)
+	case e.Op == parser.MUL:
+		return c.product(e, w, true)
 	}
 	return notCountable("%s is not a sum of rates", brief(e))
 }
@@ -186,42 +199,48 @@ func (c *combination) sum(e *parser.AggregateExpr, w weights) string {
 	if len(e.Grouping) > 0 || e.Without {
 		return notCountable("sum by or without labels makes several results")
 	}
-	return c.rate(e.Expr, w, fieldValue)
+	switch inner := unwrap(e.Expr).(type) {
+	case *parser.BinaryExpr:
+		if inner.Op == parser.MUL {
+			return c.product(inner, w, false)
+		}
+	case *parser.Call:
+		switch inner.Func.Name {
+		case "histogram_count":
+			return c.rate(inner.Args[0], term{field: fieldHistogramCount}, w)
+		case "count_over_time":
+			c.increases = true
+			return c.selector(inner.Args[0], term{field: fieldSamples}, w)
+		case "sum_over_time":
+			c.increases = true
+			return c.selector(inner.Args[0], term{field: fieldSum}, w)
+		}
+		return c.rate(inner, term{}, w)
+	}
+	return notCountable("%s inside sum() is not a rate", brief(e.Expr))
 }
 
-// rate takes rate(x[w]) or increase(x[w]), also inside histogram_count().
-func (c *combination) rate(e parser.Expr, w weights, f field) string {
-	for {
-		p, ok := e.(*parser.ParenExpr)
-		if !ok {
-			break
-		}
-		e = p.Expr
-	}
-	call, ok := e.(*parser.Call)
-	if !ok || len(call.Args) != 1 {
+// rate takes rate(x[w]) or increase(x[w]).
+func (c *combination) rate(e parser.Expr, t term, w weights) string {
+	call, ok := unwrap(e).(*parser.Call)
+	if !ok {
 		return notCountable("%s inside sum() is not a rate", brief(e))
 	}
 	switch call.Func.Name {
-	case "histogram_count":
-		if f == fieldHistogramCount {
-			break
-		}
-		return c.rate(call.Args[0], w, fieldHistogramCount)
 	case "rate":
 		c.rates = true
-		return c.selector(call.Args[0], w, f)
 	case "increase":
 		c.increases = true
-		return c.selector(call.Args[0], w, f)
+	default:
+		return notCountable("%s() is not rate() or increase()", call.Func.Name)
 	}
-	return notCountable("%s() is not rate() or increase()", call.Func.Name)
+	return c.selector(call.Args[0], t, w)
 }
 
-func (c *combination) selector(e parser.Expr, w weights, f field) string {
-	m, ok := e.(*parser.MatrixSelector)
+func (c *combination) selector(e parser.Expr, t term, w weights) string {
+	m, ok := unwrap(e).(*parser.MatrixSelector)
 	if !ok {
-		return notCountable("%s is not a plain range of samples", brief(e))
+		return notCountable("%s is not a selector with a range", brief(e))
 	}
 	v, ok := m.VectorSelector.(*parser.VectorSelector)
 	if !ok || v.OriginalOffset != 0 || v.OriginalOffsetExpr != nil || v.Timestamp != nil || v.StartOrEnd != 0 || v.Anchored || v.Smoothed {
@@ -230,15 +249,29 @@ func (c *combination) selector(e parser.Expr, w weights, f field) string {
 	if m.Range != probeWindow || m.RangeExpr != nil {
 		return notCountable("the range of %s is fixed, not {{.window}}", brief(v))
 	}
-	text := v.String()
-	i := slices.IndexFunc(c.terms, func(t term) bool { return t.selector == text && t.field == f })
+	t.selector, t.matchers = v.String(), v.LabelMatchers
+	i := slices.IndexFunc(c.terms, func(o term) bool { return o.selector == t.selector && o.field == t.field && o.between == t.between })
 	if i < 0 {
-		c.terms = append(c.terms, term{matchers: v.LabelMatchers, selector: text, field: f})
+		c.terms = append(c.terms, t)
 		i = len(c.terms) - 1
 	}
 	c.terms[i].bad += w.bad
 	c.terms[i].total += w.total
 	return ""
+}
+
+// unwrap takes off parentheses.
+func unwrap(e parser.Expr) parser.Expr {
+	for {
+		switch p := e.(type) {
+		case *parser.ParenExpr:
+			e = p.Expr
+		case *parser.StepInvariantExpr:
+			e = p.Expr
+		default:
+			return e
+		}
+	}
 }
 
 // constant returns the value of a number literal, also in parentheses or negated.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/watchtower-hub/watchtower/rules/ledger"
@@ -29,20 +30,22 @@ const (
 type sample struct {
 	t, start int64
 	v        float64
-	// histogram tells that v is the count of a native histogram.
+	// histogram tells that v is the count of a native histogram: h.
 	histogram bool
+	h         *histogram.FloatHistogram
 }
 
 // source is one watched series of one objective.
 type source struct {
-	// value and count weigh the increments of float samples and of the counts of
-	// native histograms. They and the counter come first: every sample needs them.
-	value, count weights
-	counter      ledger.Counter
-	counted      float64
-	lset         labels.Labels
-	late         []sample
-	lateSeen     uint32
+	// value weighs the increase of a counter; measure, for series that are no counters,
+	// says how they count. They and the counter come first: every sample needs them.
+	value    weights
+	measure  *measure
+	counter  ledger.Counter
+	counted  float64
+	lset     labels.Labels
+	late     []sample
+	lateSeen uint32
 	// queue holds samples that arrive while the objective is being restored, and
 	// replayed the times of those the restore has counted from the store.
 	queue    []sample
@@ -184,12 +187,7 @@ func (tr *track) source(lset labels.Labels) *source {
 			continue
 		}
 		tr.perTerm[i]++
-		w := &s.value
-		if t.field == fieldHistogramCount {
-			w = &s.count
-		}
-		w.bad += t.bad
-		w.total += t.total
+		s.weigh(t)
 	}
 	tr.unpark(s)
 	tr.sources[key] = append(tr.sources[key], s)
@@ -213,20 +211,12 @@ func (tr *track) inventory() {
 // some are counted, perhaps the bad ones.
 func (tr *track) untold() bool { return tr.missing != "" || tr.crowded }
 
-// weights returns what one event of a sample adds.
-func (s *source) weights(in sample) weights {
-	if in.histogram {
-		return s.count
-	}
-	return s.value
-}
-
 // observe takes one committed sample.
 func (tr *track) observe(s *source, in sample, clock int64) {
-	w := s.weights(in)
-	if w == (weights{}) {
+	if !s.wants(in) {
 		return
 	}
+	in = s.plain(in)
 	tr.mu.Lock()
 	var born bool
 	if tr.restoring {
@@ -235,7 +225,7 @@ func (tr *track) observe(s *source, in sample, clock int64) {
 		s.heard = in.start
 		tr.enqueue(s, in)
 	} else {
-		born = tr.take(s, in, w, clock)
+		born = tr.take(s, in, clock)
 	}
 	tr.mu.Unlock()
 	if born {
@@ -269,35 +259,35 @@ func (tr *track) hurry() {
 
 // take counts one sample of a series and tells whether its start time made a
 // difference, which the store will not know. The lock is held.
-func (tr *track) take(s *source, in sample, w weights, clock int64) (born bool) {
+func (tr *track) take(s *source, in sample, clock int64) (born bool) {
 	if in.t > clock+maxAhead {
 		tr.refused["from_the_future"]++
 		return false
 	}
 	gap, start := in.t-s.counter.LastTime, s.counter.Start
-	delta, verdict := s.counter.Take(in.t, in.start, in.v, tr.bornSince(s, in))
+	add, verdict := s.step(in, tr.bornSince(s, in))
 	switch verdict {
 	case ledger.Counted:
-		s.counted += delta
+		s.counted += add.events
 		// It counted in full: as the first of all, or after a reset.
-		born = in.start > 0 && (gap == in.t || in.start != start && delta == in.v)
-		tr.ledger.Add(in.t, delta*w.bad, delta*w.total)
-		if tr.near && !tr.hot && delta*w.bad > 0 {
+		born = in.start > 0 && (gap == in.t || in.start != start && add.events == in.v)
+		tr.ledger.Add(in.t, add.bad, add.total)
+		if tr.near && !tr.hot && add.bad > 0 {
 			tr.hurry()
 		}
-		if w.total != 0 {
+		if s.vouches(in) {
 			tr.ledger.Arrive(in.t, s.counter.Reach(gap))
 			tr.every = int64(s.counter.Interval)
 		}
 	case ledger.Baseline:
-		if w.total != 0 {
+		if s.vouches(in) {
 			tr.ledger.Arrive(in.t, 0)
 		}
 	case ledger.Late:
 		tr.takeLate(s, in)
 		born = in.start > 0 && in.start != start
 	case ledger.Refused:
-		tr.refused["negative_or_infinite"]++
+		tr.refused[in.refusal()]++
 	case ledger.Duplicate, ledger.Ignored:
 	}
 	return born
@@ -328,6 +318,14 @@ func (tr *track) takeLate(s *source, in sample) {
 	} else {
 		tr.refused["too_many_late"]++
 	}
+}
+
+// refusal names what is wrong with a sample that cannot be counted.
+func (in sample) refusal() string {
+	if in.histogram && in.h != nil && in.h.CounterResetHint == histogram.GaugeType {
+		return "histogram_is_a_gauge"
+	}
+	return "negative_or_infinite"
 }
 
 // finite tells whether a float is a number to count with.

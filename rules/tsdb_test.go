@@ -31,7 +31,13 @@ func realWorld(t *testing.T, objectives ...Objective) *world {
 	db := open(30 * time.Minute)
 	w.keep = func(lset labels.Labels, s memSample) {
 		app := db.Appender(context.Background())
-		if _, err := app.Append(0, lset, s.t, s.f); err != nil {
+		var err error
+		if s.fh != nil {
+			_, err = app.AppendHistogram(0, lset, s.t, nil, s.fh)
+		} else {
+			_, err = app.Append(0, lset, s.t, s.f)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		if err := app.Commit(); err != nil {

@@ -144,7 +144,7 @@ func (e *Engine) observe(id uint64, in sample, h *histogram.FloatHistogram) {
 		if value.IsStaleNaN(h.Sum) {
 			return
 		}
-		in.v, in.histogram = h.Count, true
+		in.v, in.histogram, in.h = h.Count, true, h
 	}
 	clock := e.clock.Load()
 	if in.t > clock+maxAhead {

@@ -31,6 +31,7 @@ type Explanation struct {
 // Term is one selector and what an event of it counts as.
 type Term struct {
 	Selector string  `json:"selector"`
+	Counts   string  `json:"counts"` // What is counted of each series: its increase, samples, observations.
 	Bad      float64 `json:"bad"`
 	Total    float64 `json:"total"`
 	Series   int     `json:"series"`

@@ -44,6 +44,12 @@ type Counter struct {
 // A value below the last one, or a start time after the last sample, is a reset:
 // the whole value is new.
 func (c *Counter) Take(t, start int64, v float64, since int64) (float64, Verdict) {
+	return c.TakeReset(t, start, v, since, false)
+}
+
+// TakeReset is Take for a sample of which the caller may know that it is a reset,
+// though its value does not show it.
+func (c *Counter) TakeReset(t, start int64, v float64, since int64, reset bool) (float64, Verdict) {
 	switch {
 	case math.IsNaN(v):
 		return 0, Ignored
@@ -62,7 +68,7 @@ func (c *Counter) Take(t, start int64, v float64, since int64) (float64, Verdict
 		return 0, Duplicate
 	}
 	delta := v - c.Last
-	if IsReset(c.Last, v, c.LastTime, c.Start, start) {
+	if reset || IsReset(c.Last, v, c.LastTime, c.Start, start) {
 		delta = v
 		c.Resets++
 	}
