@@ -78,8 +78,12 @@ func TestLostSwitch(t *testing.T) {
 		lost         Switch
 		want         Severity
 	}{
-		{true, true, "", Page}, {false, true, "", Ticket}, {false, false, "", ""},
-		{true, true, Off, ""}, {false, false, On, Page}, {false, true, On, Ticket},
+		{true, true, "", Page},
+		{false, true, "", Ticket},
+		{false, false, "", ""},
+		{true, true, Off, ""},
+		{false, false, On, Page},
+		{false, true, On, Ticket},
 	} {
 		o := Objective{Alerting: Alerting{Page: AlertSpec{Disabled: !c.page}, Ticket: AlertSpec{Disabled: !c.ticket}, Lost: c.lost}}
 		var got Severity

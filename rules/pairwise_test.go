@@ -16,8 +16,8 @@ func sameNumbers(t *testing.T, what string, got, want *world, kind alertKind) {
 	w, _ := want.engine.Status(share)
 	a, b := g.Windows[0], w.Windows[0]
 	// A window's edge is known to 2 % of its length.
-	close := func(x, y float64) bool { return near(x, y, 0.02*math.Max(math.Abs(x), math.Abs(y))+1e-9) }
-	if !close(a.LongBurn, b.LongBurn) || !close(a.ShortBurn, b.ShortBurn) || !close(a.Total, b.Total) || !near(g.BudgetRemaining, w.BudgetRemaining, 1e-3) {
+	alike := func(x, y float64) bool { return near(x, y, 0.02*math.Max(math.Abs(x), math.Abs(y))+1e-9) }
+	if !alike(a.LongBurn, b.LongBurn) || !alike(a.ShortBurn, b.ShortBurn) || !alike(a.Total, b.Total) || !near(g.BudgetRemaining, w.BudgetRemaining, 1e-3) {
 		t.Errorf("%s: burns %v and %v of %v events, %v of the budget left; want %v and %v of %v, %v", what,
 			a.LongBurn, a.ShortBurn, a.Total, g.BudgetRemaining, b.LongBurn, b.ShortBurn, b.Total, w.BudgetRemaining)
 	}
