@@ -89,9 +89,18 @@ func (row Row) WorstWords() string {
 	}
 }
 
-// Notes returns what a reader must know to trust the row's figures, as sentences. Mostly there are none.
+// Notes returns what a reader must know to act on the row and to trust its figures, as sentences. Mostly there are none.
 func (row Row) Notes() []string {
 	var notes []string
+	if row.Outcome == Missed && row.Meaning != "" {
+		notes = append(notes, row.Meaning)
+	}
+	if row.Gone != "" {
+		notes = append(notes, "at this rate the budget is gone "+row.Gone+".")
+	}
+	if row.Consequence != "" {
+		notes = append(notes, row.Consequence)
+	}
 	if row.Problem != "" {
 		notes = append(notes, row.Problem)
 	}

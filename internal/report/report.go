@@ -118,6 +118,10 @@ type Row struct {
 
 	BudgetLeft *float64 `json:"budget_left"` // Of the whole period, now; negative when overspent.
 
+	Meaning     string `json:"meaning,omitempty"`     // What it costs people when the promise is broken, if the spec says so.
+	Gone        string `json:"budget_gone,omitempty"` // When the budget is gone at the present rate: "on Thursday 14:00–17:00 UTC".
+	Consequence string `json:"consequence,omitempty"` // What follows from the state, when the budget will not last or is spent.
+
 	Worst          *Hour    `json:"worst_hour"` // Nil when nothing failed.
 	Hours          int      `json:"hours"`
 	QuietHours     int      `json:"quiet_hours"`
@@ -215,7 +219,10 @@ func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 	row := Row{
 		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Team: oneLine(o.Team),
 		Target: o.Target, Period: PeriodOf(o), State: string(s.State), Outcome: NoData,
-		BudgetLeft: finite(s.BudgetRemaining), unit: unitOf(o), over: OverWords(o),
+		BudgetLeft: finite(s.BudgetRemaining), unit: unitOf(o), over: OverWords(o), Meaning: oneLine(o.Meaning),
+	}
+	if s.State == rules.StateAtRisk || s.State == rules.StateExhausted {
+		row.Gone, row.Consequence = s.Forecast.Text, oneLine(s.Consequence)
 	}
 	t, err := src.Tally(ctx, o.ID, week.from, week.to)
 	if err != nil {

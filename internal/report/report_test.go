@@ -110,6 +110,8 @@ func aWeek(t *testing.T) (src Source, from, to time.Time) {
 	share, feed, upload, avatar := objective("share", "requests", "Sharing a post works", "growth"), objective("feed", "latency", "The feed opens within half a second", "growth"),
 		objective("media", "upload", "Uploads finish", "media"), objective("media", "avatars", "Avatars are shown", "media")
 	share.State, share.BudgetRemaining = rules.StateExhausted, -0.12
+	share.Objective.Meaning, share.Consequence = "Creators lose their audience.", "Features wait until the budget is positive again."
+	upload.State, upload.Forecast.Text, upload.Consequence = rules.StateAtRisk, "on Thursday 14:00–17:00 CET", "A quarter of the team works on reliability."
 	feed.Objective.Target, feed.Objective.SLI.ErrorQuery = 0.99, "x_bucket"
 	avatar.State, avatar.Total, avatar.NoData = rules.StateUnknown, 0, true
 	status := objective("edge", "up", "The edge answers", "")

@@ -37,6 +37,7 @@ type Objective struct {
 	Condition       string     `json:"condition"` // Of alerts and budget together: "broken", "unknown", "spent", "leaking", "risk", "watch", "fine".
 	Situation       string     `json:"situation"` // In a sentence or two.
 	Consequence     string     `json:"consequence,omitempty"`
+	Meaning         string     `json:"meaning,omitempty"` // What it costs people when the promise is broken.
 	ErrorRatio      *float64   `json:"error_ratio"` // Of the shortest window.
 	BurnRate        *float64   `json:"burn_rate"`
 	BudgetRemaining *float64   `json:"budget_remaining"` // Negative when overspent.
@@ -108,7 +109,7 @@ func (s *site) apiOf(st rules.Status) Objective {
 	j := Objective{
 		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Description: o.Description, Team: o.Team, Labels: o.Labels, Parent: o.Parent, Group: o.Group,
 		Target: o.Target, Period: report.PeriodOf(o),
-		State: string(st.State), Condition: string(conditionOf(st)), Situation: situation(st), Consequence: st.Consequence,
+		State: string(st.State), Condition: string(conditionOf(st)), Situation: situation(st), Consequence: st.Consequence, Meaning: o.Meaning,
 		Good: zeroIfNaN(st.Good), Total: zeroIfNaN(st.Total), Coverage: finite(st.Coverage), BlindSince: instant(st.BlindSince),
 		Source: string(st.Source), Reason: st.Reason, UpdatedAt: instant(st.UpdatedAt), URL: s.o.ExternalURL + objectivePath(o.ID),
 		Windows: []Window{}, Alerts: []Alert{},

@@ -50,13 +50,14 @@ func TestForecastIsShown(t *testing.T) {
 	st := promise("feed", "requests", "The feed loads", func(s *rules.Status) {
 		s.State, s.Burn, s.ErrorRatio, s.BudgetRemaining, s.ExhaustedIn = rules.StateAtRisk, 2.2, 0.0022, 0.18, 3*time.Hour
 		s.Forecast = rules.Forecast{Earliest: early, Text: "today 15:00 UTC at the earliest"}
+		s.Objective.Meaning = "nobody sees posts"
 		s.Alerts = []rules.AlertStatus{{
 			Name: "BudgetSpent", Kind: rules.AlertBudgetSpent, Limit: "75%", Severity: rules.Ticket, State: rules.AlertFiring, Since: noon(), Summary: "82% is spent",
 		}}
 	})
 	h := newSite(t, func(o *Options) { o.Engine = fakeEngine{statuses: []rules.Status{st}} })
 	page := get(t, h, "/objectives/feed-requests").Body.String()
-	for _, want := range []string{"18% of the budget is left; at this rate it is gone today 15:00 UTC at the earliest.", "BudgetSpent 75%", "82% is spent"} {
+	for _, want := range []string{"18% of the budget is left; at this rate it is gone today 15:00 UTC at the earliest.", "BudgetSpent 75%", "82% is spent", "When it breaks: Nobody sees posts."} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -20,6 +20,7 @@ type objectiveBody struct {
 	Service     string
 	Situation   string
 	Consequence string
+	Meaning     string // What it costs people, in a sentence; empty when the spec does not say.
 	Updated     moment
 	Blind       moment // Since when nothing arrives.
 	Tiles       []tile
@@ -96,7 +97,7 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 	}
 	o := st.Objective
 	b := objectiveBody{
-		objectiveRow: rowOf(st), Service: o.Service, Situation: situation(st), Consequence: upperFirst(st.Consequence),
+		objectiveRow: rowOf(st), Service: o.Service, Situation: situation(st), Consequence: upperFirst(st.Consequence), Meaning: upperFirst(o.Meaning),
 		Updated: s.at(st.UpdatedAt), Blind: s.at(st.BlindSince), Tiles: tiles(st), Chart: draw(s.lastDay(r.Context(), id), o, s.o.Zone),
 		Playbook: s.playbookFor(o), APIPath: api + objectivePath(id)[1:], Labels: sortedLabels(o.Labels),
 	}
