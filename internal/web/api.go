@@ -38,7 +38,7 @@ type Objective struct {
 	Situation       string     `json:"situation"` // In a sentence or two.
 	Consequence     string     `json:"consequence,omitempty"`
 	Meaning         string     `json:"meaning,omitempty"` // What it costs people when the promise is broken.
-	ErrorRatio      *float64   `json:"error_ratio"` // Of the shortest window.
+	ErrorRatio      *float64   `json:"error_ratio"`       // Of the shortest window.
 	BurnRate        *float64   `json:"burn_rate"`
 	BudgetRemaining *float64   `json:"budget_remaining"` // Negative when overspent.
 	ExhaustedIn     *float64   `json:"exhausted_in_seconds"`
