@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Correction takes a stretch of time out of an objective: maintenance, or a
@@ -54,7 +55,7 @@ func (e *Engine) Correct(ctx context.Context, c Correction) (Correction, error) 
 		return c, fmt.Errorf("%w: there is no objective %q", ErrUnknown, c.Objective)
 	}
 	c.From, c.To = c.From.UTC().Truncate(time.Minute), c.To.UTC().Add(time.Minute-1).Truncate(time.Minute)
-	c.Author, c.Reason = strings.TrimSpace(c.Author), strings.TrimSpace(c.Reason)
+	c.Author, c.Reason = flat(c.Author), flat(c.Reason)
 	c.CreatedAt, c.RevokedAt, c.RevokedBy = e.now().UTC().Truncate(time.Millisecond), time.Time{}, ""
 	tr.mu.Lock()
 	memory := tr.obj.memory()
@@ -92,9 +93,12 @@ func (e *Engine) Correct(ctx context.Context, c Correction) (Correction, error) 
 
 // Revoke ends a correction: its time counts again. by says who decided that.
 func (e *Engine) Revoke(ctx context.Context, id int64, by string) (Correction, error) {
-	by = strings.TrimSpace(by)
-	if by == "" {
+	by = flat(by)
+	switch {
+	case by == "":
 		return Correction{}, fmt.Errorf("%w: say who revokes it: give an author", ErrCorrection)
+	case len(by) > maxWords:
+		return Correction{}, fmt.Errorf("%w: the author may have %d bytes", ErrCorrection, maxWords)
 	}
 	c, err := e.books.revoke(ctx, id, by, e.now().UTC().Truncate(time.Millisecond))
 	if err != nil {
@@ -127,6 +131,17 @@ func byBeginning(a, b Correction) int {
 // inForce are the corrections that hold, of those given.
 func inForce(all []Correction) []Correction {
 	return slices.DeleteFunc(all, func(c Correction) bool { return !c.RevokedAt.IsZero() })
+}
+
+// flat puts words on one line and drops what would steer a terminal.
+func flat(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "�"))
+	return strings.Join(strings.Fields(s), " ")
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -212,7 +212,8 @@ func TestCorrectionsThatAreRefused(t *testing.T) {
 		"before anything":  func(c *Correction) { c.From, c.To = c.From.Add(-500*testDay), c.To.Add(-500*testDay) },
 		"more than a year": func(c *Correction) { c.From, c.To = c.From.Add(500*testDay), c.To.Add(500*testDay) },
 		"give an author":   func(c *Correction) { c.Author = " " },
-		"give a reason":    func(c *Correction) { c.Reason = "" },
+		"give a reason":    func(c *Correction) { c.Reason = "\x1b\n" },
+		"bytes each":       func(c *Correction) { c.Reason = strings.Repeat("x", maxWords+1) },
 		"corrections already": func(c *Correction) {
 			for range maxCorrections {
 				if _, err := w.engine.Correct(context.Background(), good); err != nil {

@@ -31,23 +31,32 @@ func urlFlag(cmd *cobra.Command) func() client {
 
 // get fetches path; an answer other than 200 is an error with the server's sentence.
 func (c client) get(ctx context.Context, path string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, http.NoBody)
+	return c.send(ctx, http.MethodGet, path, nil)
+}
+
+// send asks path with a method and a JSON body, which may be nil. An answer that is no success is an error with the
+// server's sentence.
+func (c client) send(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("--url %s: %w", c.url, err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("ask the server at %s: %w (is `watchtower serve` running there? name another address with --url)", c.url, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", c.url, err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s: %s", c.url+path, resp.Status, sentence(body))
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, fmt.Errorf("%s answered %s: %s", c.url+path, resp.Status, sentence(answer))
 	}
-	return body, nil
+	return answer, nil
 }
 
 // getJSON fetches path and decodes its JSON into v.

@@ -18,6 +18,7 @@ func newSLO() *cobra.Command {
 		newSLOStatus(),
 		newSLOConvert(),
 		newSLOExport(),
+		newSLOCorrect(),
 	)
 }
 
