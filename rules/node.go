@@ -32,6 +32,8 @@ type faults struct {
 	told map[string]bool
 	// count is how many faults there are, also those that are not told.
 	count int
+	// camel tells that the document's fields are written errorQuery, not error_query.
+	camel bool
 	// visits is how many fields have been read.
 	visits int
 }
@@ -109,7 +111,7 @@ func (f *faults) objectAt(n *yaml.Node, what string, known fields, seen map[stri
 		name := snake(k.Value)
 		read, ok := known[name]
 		if !ok {
-			f.at(k, "%s has no field %q: known are %s", what, k.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			f.at(k, "%s has no field %q: known are %s", what, k.Value, f.names(known, what))
 			continue
 		}
 		if line, dup := seen[name]; dup {
@@ -121,6 +123,17 @@ func (f *faults) objectAt(n *yaml.Node, what string, known fields, seen map[stri
 		seen[name] = k.Line
 		read(v)
 	}
+}
+
+// names lists what is known, as it is written in this kind of file.
+func (f *faults) names(known fields, what string) string {
+	names := slices.Sorted(maps.Keys(known))
+	for i, name := range names {
+		if f.camel && !strings.HasPrefix(what, "watchtower") && name != "bool_gauge" && name != "partial_response_strategy" {
+			names[i] = camel(name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // target follows aliases.
@@ -147,6 +160,15 @@ func snake(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// camel turns error_query into errorQuery.
+func camel(s string) string {
+	words := strings.Split(s, "_")
+	for i, w := range words[1:] {
+		words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, "")
 }
 
 func (f *faults) text(n *yaml.Node, key string) string {

@@ -77,7 +77,7 @@ func (s *openslo) add(f *faults, n *yaml.Node) {
 		s.named[o.kind] = map[string]*opensloObject{}
 	}
 	if other := s.named[o.kind][o.name]; other != nil && o.name != "" {
-		o.fault("there is already a %s named %q, at %s:%d: rename one of them", o.kind, o.name, other.file, other.at.Line)
+		o.fault("the %s %q is already defined, at %s:%d: rename one of them", o.kind, o.name, other.file, other.at.Line)
 		return
 	}
 	s.named[o.kind][o.name] = o
@@ -94,7 +94,7 @@ func (f *faults) openSLO(n *yaml.Node, kind string) *opensloObject {
 		o.at = t
 		if written, at := lookup(t, "kind"); at != nil {
 			if kind != "" && written != kind {
-				f.at(at, "kind %q is written where a %s is needed", written, kind)
+				f.at(at, "kind %q is written where %s is needed", written, kind)
 			}
 			o.kind = written
 		}

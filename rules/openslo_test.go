@@ -336,7 +336,7 @@ func TestOpenSLOFiles(t *testing.T) {
 		}
 	}
 	write("z.yaml", docs[2])
-	if _, err = ReadObjectives([]string{"*.yaml"}, dir); err == nil || !strings.Contains(err.Error(), `z.yaml:1: there is already a AlertCondition named "fast-burn", at `+filepath.Join(dir, "c.yaml")+":1") {
+	if _, err = ReadObjectives([]string{"*.yaml"}, dir); err == nil || !strings.Contains(err.Error(), `z.yaml:1: the AlertCondition "fast-burn" is already defined, at `+filepath.Join(dir, "c.yaml")+":1") {
 		t.Errorf("a name twice: %v", err)
 	}
 }

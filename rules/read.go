@@ -183,6 +183,7 @@ func (l *library) document(f *faults, n *yaml.Node, depth int) {
 	api, apiAt := lookup(n, "apiVersion")
 	kind, _ := lookup(n, "kind")
 	_, items := lookup(n, "items")
+	f.camel = apiAt != nil
 	switch {
 	case items != nil && strings.HasSuffix(kind, "List"):
 		l.document(f, items, depth)

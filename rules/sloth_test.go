@@ -289,27 +289,6 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-func FuzzParseObjectives(f *testing.F) {
-	f.Add(goodSpec)
-	f.Add("apiVersion: sloth.slok.dev/v1\nkind: PrometheusServiceLevel\nspec: {service: a, slos: [{name: b}]}\n")
-	f.Add("version: prometheus/v1\nslos: &a [*a]\n")
-	f.Add("version: prometheus/v1\nservice: a\nslos: [{name: b, objective: 1e308, sli: {raw: {error_ratio_query: '1-sum(rate(a[{{.window}}]))'}}, watchtower: {period: 365d}}]")
-	f.Fuzz(func(t *testing.T, text string) {
-		found, err := ParseObjectives("f.yaml", []byte(text))
-		for _, o := range found {
-			if o.Target <= 0 || o.Target >= 1 || o.Period <= 0 || o.ID == "" {
-				t.Errorf("an objective that cannot be: %+v", o)
-			}
-			if _, err := newTrack(o); err != nil {
-				t.Errorf("read without fault, but the engine refuses it: %v", err)
-			}
-		}
-		if err != nil && !strings.Contains(err.Error(), "f.yaml:") {
-			t.Errorf("a fault without its place: %v", err)
-		}
-	})
-}
-
 func FuzzParseSnapshot(f *testing.F) {
 	f.Add([]byte(snapshotMagic + "\x01\x02abcd"))
 	f.Fuzz(func(_ *testing.T, b []byte) {
