@@ -131,8 +131,8 @@ campaigns: {}
 		"bad.yaml": "version: prometheus/v1\nservice: x\nslos: []\n",
 	})
 	var said strings.Builder
-	for _, f := range Check(path, time.Now()).Faults {
-		said.WriteString(strings.ReplaceAll(f.Error(), filepath.Dir(path)+"/", "") + "\n")
+	for _, f := range Check(t.Context(), path, CheckOptions{Now: time.Now()}).Findings {
+		said.WriteString(strings.ReplaceAll(f.String(), filepath.Dir(path)+"/", "") + "\n")
 	}
 	for _, want := range []string{
 		`watchtower.yaml:2: unknown key "foo"`, "watchtower.yaml:4: store.retention: ", "watchtower.yaml:6: rules.evaluation_interval",
