@@ -19,6 +19,7 @@ func newSLO() *cobra.Command {
 		newSLOConvert(),
 		newSLOExport(),
 		newSLOCorrect(),
+		newSLOReplay(),
 	)
 }
 

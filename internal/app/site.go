@@ -36,6 +36,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	a.site, err = web.New(web.Options{
 		Engine:      a.engine,
 		Corrector:   a.engine,
+		Replay:      a.replay,
 		Match:       a.playbookID,
 		Status:      a.statusPage,
 		Incidents:   a.incidents,

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,6 +42,7 @@ type Engine interface {
 type Options struct {
 	Engine    Engine            // Nil: there are no objectives.
 	Corrector Corrector         // Nil: nothing can be corrected.
+	Replay    Replay            // Nil: nothing can be replayed.
 	Incidents func() []Incident // The open ones.
 	Playbooks func() []Playbook
 	// Match returns the ID of the playbook that an alert with these labels carries.
@@ -107,6 +109,7 @@ type site struct {
 	metrics   *metrics
 	templates map[string]*template.Template
 	assets    assets
+	replaying sync.Mutex // Held by the one replay that may run.
 }
 
 // New returns the handler of the whole site. Its only errors are faults of Options and of the embedded templates.
@@ -183,6 +186,7 @@ func (s *site) pages() http.Handler {
 		"GET " + api + "corrections":     s.apiCorrections,
 		"GET " + api + "incidents":       s.apiIncidents,
 		"GET " + api + "reports/weekly":  s.apiWeekly,
+		"POST " + api + "replay":         s.apiReplay,
 		"GET /-/healthy":                 s.healthy,
 		"GET /-/ready":                   s.ready,
 		"/-/reload":                      s.reload,
