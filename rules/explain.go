@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 )
 
 // Explanation says how an objective is counted and what its numbers rest on.
@@ -158,13 +161,18 @@ func (tr *track) seriesStatuses() []SeriesStatus {
 func seriesStatus(s *source) SeriesStatus {
 	c := s.counter
 	out := SeriesStatus{
-		Labels: s.lset.String(), Last: c.Last, Counted: s.counted, Resets: int(c.Resets), Late: int(s.lateSeen),
+		Labels: seriesName(s.lset), Last: c.Last, Counted: s.counted, Resets: int(c.Resets), Late: int(s.lateSeen),
 		Interval: time.Duration(float64(c.Interval) * float64(time.Millisecond)),
 	}
 	if c.LastTime > 0 {
 		out.LastSeen = time.UnixMilli(c.LastTime)
 	}
 	return out
+}
+
+// seriesName writes a series as PromQL does.
+func seriesName(lset labels.Labels) string {
+	return lset.Get(model.MetricNameLabel) + lset.MatchLabels(false, model.MetricNameLabel).String()
 }
 
 // explainPair gives the numbers of the i-th pair and their meaning. The lock is held.

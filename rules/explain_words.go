@@ -19,10 +19,10 @@ func (tr *track) why(p Pair, pr *pairReading, x WindowExplanation) string {
 	case quiet:
 		said = "Quiet: " + tr.whyQuiet(pr, x) + "."
 	default:
-		said = "Undecided: " + tr.whyUnsure(pr, x) + ", so it neither begins nor ends."
+		said = "Undecided: " + tr.whyUnsure(pr, x) + ", so the alert neither begins nor ends."
 	}
 	if tr.untold() {
-		said = "Held: the numbers say nothing, since " + tr.untoldReason() + ". It neither begins nor ends."
+		said = "Held: the numbers say nothing, since " + tr.untoldReason() + ". The alert neither begins nor ends."
 	}
 	if pr.threshold < p.Factor {
 		said += fmt.Sprintf(" It takes %s instead of %s, since the last %s carried %s of the %s expected in a period: at %s that spends %s of the whole budget.",

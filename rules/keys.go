@@ -117,6 +117,12 @@ func (k *keys) apply(o *Objective) {
 	if most := k.nodes["max_groups"]; most != nil && len(o.GroupBy) == 0 {
 		k.at(most, "%smax_groups has no effect without %sgroup_by: remove it", k.prefix, k.prefix)
 	}
+	if by := k.nodes["group_by"]; by != nil {
+		// What is wrong with the queries themselves is said where they are.
+		if err := o.CheckGroups(); err != nil && strings.HasPrefix(err.Error(), "group_by: ") {
+			k.at(by, "%s%s", k.prefix, err)
+		}
+	}
 	k.settle(o)
 }
 

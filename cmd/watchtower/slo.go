@@ -16,6 +16,7 @@ import (
 func newSLO() *cobra.Command {
 	return group("slo", "Objectives: how they are doing, and what can be made of them",
 		newSLOStatus(),
+		newSLOExplain(),
 		newSLOConvert(),
 		newSLOExport(),
 		newSLOCorrect(),
@@ -53,7 +54,7 @@ func newSLOStatus() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return writeObjectives(cmd.OutOrStdout(), objectives)
+		return writeObjectives(cmd.OutOrStdout(), family(objectives))
 	}
 	return cmd
 }
@@ -74,6 +75,42 @@ func decodeObjective(answer []byte) ([]web.Objective, error) {
 	return list, err
 }
 
+// groupsShown is how many groups of an objective are printed.
+const groupsShown = 10
+
+// family puts the groups of each objective below it, the most urgent first and no more
+// than groupsShown; a last one that is only a name says how many are left out.
+func family(all []web.Objective) []web.Objective {
+	var out []web.Objective
+	groups := map[string][]web.Objective{}
+	whole := map[string]bool{}
+	for _, o := range all {
+		whole[o.ID] = o.Parent == ""
+		groups[o.Parent] = append(groups[o.Parent], o)
+	}
+	urgency := func(o web.Objective) int {
+		// A group without data is idle: the whole says whether telemetry arrives.
+		return (slices.Index([]string{"broken", "spent", "leaking", "risk", "watch", "fine", "unknown"}, o.Condition) + 7) % 7
+	}
+	for _, o := range all {
+		if o.Parent != "" && whole[o.Parent] {
+			continue
+		}
+		out = append(out, o)
+		members := groups[o.ID]
+		slices.SortStableFunc(members, func(a, b web.Objective) int { return urgency(a) - urgency(b) })
+		for i, m := range members {
+			if i == groupsShown {
+				out = append(out, web.Objective{ID: fmt.Sprintf("  and %d more", len(members)-i)})
+				break
+			}
+			m.ID = "  " + m.ID
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // writeObjectives prints a table, one objective a line.
 func writeObjectives(out io.Writer, objectives []web.Objective) error {
 	if len(objectives) == 0 {
@@ -83,7 +120,15 @@ func writeObjectives(out io.Writer, objectives []web.Objective) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "OBJECTIVE\tSTATE\tTARGET\tERRORS NOW\tBURN\tBUDGET LEFT\tALERTS")
 	for _, o := range objectives {
-		fmt.Fprintf(w, "%s\t%s\t%s over %s\t%s\t%s\t%s\t%s\n", o.ID, o.State,
+		if o.State == "" {
+			fmt.Fprintln(w, o.ID)
+			continue
+		}
+		state := o.State
+		if o.Restoring != nil {
+			state = "restoring, " + o.Restoring.Text
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s over %s\t%s\t%s\t%s\t%s\n", o.ID, state,
 			percent(&o.Target), o.Period, percent(o.ErrorRatio), times(o.BurnRate), percent(o.BudgetRemaining), firing(o.Alerts))
 	}
 	return w.Flush()

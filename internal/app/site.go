@@ -44,6 +44,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Handlers:    handlers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,
+		Starting:    func() string { return a.engine.Restoring().String() },
 		ExternalURL: a.URL(),
 		Zone:        zone,
 		Version:     a.options.Version,

@@ -44,7 +44,12 @@ func (a *App) storeSection() web.Section {
 func (a *App) rulesSection() web.Section {
 	statuses := a.engine.Statuses()
 	table := &web.Table{Title: "Objectives", Columns: []string{"Objective", "Counted", "Coverage", "Judged"}, Empty: "No objectives."}
+	members := 0
 	for _, s := range statuses {
+		if s.Objective.Parent != "" {
+			members++
+			continue
+		}
 		row := web.TableRow{Cells: []string{s.Objective.ID, string(s.Source), fmt.Sprintf("%.0f%%", 100*s.Coverage), ago(s.UpdatedAt)}}
 		if !s.BlindSince.IsZero() {
 			row.Level = web.Warn
@@ -61,8 +66,14 @@ func (a *App) rulesSection() web.Section {
 		}
 	}
 	facts := []web.Fact{
-		{Name: "Objectives", Value: strconv.Itoa(len(statuses)), Note: "judged every " + a.opened.Rules.EvaluationInterval.String()},
+		{Name: "Objectives", Value: strconv.Itoa(len(statuses) - members), Note: "judged every " + a.opened.Rules.EvaluationInterval.String()},
 		{Name: "Prometheus rule groups", Value: strconv.Itoa(len(groups))},
+	}
+	if members > 0 {
+		facts = append(facts, web.Fact{Name: "Groups of objectives", Value: strconv.Itoa(members), Note: "judged as often"})
+	}
+	if doing := a.engine.Restoring().String(); doing != "" {
+		facts = append(facts, web.Fact{Name: "History", Value: doing})
 	}
 	if broken > 0 {
 		facts = append(facts, web.Fact{Name: "Rules that fail", Value: strconv.Itoa(broken), Level: web.Bad, Note: "/api/v1/rules has the reasons"})

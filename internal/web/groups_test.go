@@ -84,3 +84,16 @@ func TestExplainAPI(t *testing.T) {
 		t.Errorf("an unknown objective answers %d", w.Code)
 	}
 }
+
+func TestWhatAStartWaitsFor(t *testing.T) {
+	site := newSite(t, func(o *Options) {
+		o.Ready = func() bool { return false }
+		o.Starting = func() string { return "restoring: 3 of 10 objectives; share-requests, 12 of 30d read" }
+	})
+	if w := get(t, site, "/-/ready"); w.Code != http.StatusServiceUnavailable || w.Body.String() != "Watchtower is starting: restoring: 3 of 10 objectives; share-requests, 12 of 30d read.\n" {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+	if body := get(t, site, "/").Body.String(); !strings.Contains(body, "12 of 30d read. This page fills by itself.") {
+		t.Error("the overview does not say what is waited for")
+	}
+}

@@ -75,7 +75,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) error {
 	b := overviewBody{Verdict: judge(statuses, incidents), Incidents: s.cards(incidents), Services: services(familiesOf(statuses))}
 	if !s.isReady() {
 		b.Starting = true
-		b.Verdict = verdict{unknown, "One moment.", "Watchtower is starting. This page fills by itself."}
+		b.Verdict = verdict{unknown, "One moment.", "Watchtower is starting" + s.starting() + ". This page fills by itself."}
 	}
 	return s.render(w, r, http.StatusOK, page{Template: "overview", Title: b.Verdict.Answer, Nav: "/", Is: b.Verdict.Is, Refresh: 3, Body: b})
 }

@@ -55,6 +55,8 @@ type Options struct {
 
 	Reload func() error // Serves /-/reload; its error is shown to the caller. Nil: reloading is not possible.
 	Ready  func() bool  // Nil: ready from the start.
+	// Starting says what a server that is not ready is doing: "restoring: 3 of 10 objectives". Nil or empty: nothing to say.
+	Starting func() string
 
 	ExternalURL string         // "https://watchtower.example.org": where users reach the site; for links that leave it.
 	Zone        *time.Location // Of the times on pages and of the weeks of reports. Default UTC.
@@ -233,13 +235,24 @@ func (noEngine) Tally(context.Context, string, time.Time, time.Time) (rules.Tall
 // isReady tells whether the server has finished starting.
 func (s *site) isReady() bool { return s.o.Ready == nil || s.o.Ready() }
 
+// starting says what is waited for, after a colon.
+func (s *site) starting() string {
+	if s.o.Starting == nil {
+		return ""
+	}
+	if doing := s.o.Starting(); doing != "" {
+		return ": " + doing
+	}
+	return ""
+}
+
 func (s *site) healthy(w http.ResponseWriter, _ *http.Request) error {
 	return text(w, http.StatusOK, "Watchtower is healthy.\n")
 }
 
 func (s *site) ready(w http.ResponseWriter, _ *http.Request) error {
 	if !s.isReady() {
-		return text(w, http.StatusServiceUnavailable, "Watchtower is starting.\n")
+		return text(w, http.StatusServiceUnavailable, "Watchtower is starting"+s.starting()+".\n")
 	}
 	return text(w, http.StatusOK, "Watchtower is ready.\n")
 }
