@@ -105,6 +105,9 @@ func TestReadPyrra(t *testing.T) {
 		if d := gocmp.Diff(want, got[id].SLI); d != "" {
 			t.Errorf("%s: %s", id, d)
 		}
+		if s, err := shapeOf(want); err != nil || !s.observed() {
+			t.Errorf("%s is not counted as samples arrive: %+v, %v", id, s, err)
+		}
 	}
 	none := map[string]string{}
 	first := got["shop-api-errors"]
