@@ -138,12 +138,10 @@ func (a *API) get(ctx context.Context, path string, form url.Values, into any) e
 		return a.strange(fmt.Errorf("it answers %s", resp.Status))
 	}
 	if answer.Status != "success" {
-		switch {
-		case answer.Kind == "":
+		if answer.Kind == "" {
 			return a.strange(fmt.Errorf("it answers %s: %s", resp.Status, answer.Error))
-		default:
-			return fmt.Errorf("%w: %s", ErrRefused, answer.Error)
 		}
+		return fmt.Errorf("%w: %s", ErrRefused, answer.Error)
 	}
 	if err := json.Unmarshal(answer.Data, into); err != nil {
 		return a.strange(err)

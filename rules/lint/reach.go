@@ -192,7 +192,7 @@ func (l *linter) shortWindows(s *subject, a arrival) {
 		return
 	}
 	sentence := fmt.Sprintf("%s: %s is fewer than 4 samples (%s): %s",
-		strings.Join(short, " and "), length(least), a.why, a.faster((least/4).Truncate(time.Second)))
+		strings.Join(short, " and "), length(least), a.why, a.faster((least / 4).Truncate(time.Second)))
 	if period := longEnough(a.every); period > s.Period {
 		sentence += ", or promise over " + length(period)
 	} else {

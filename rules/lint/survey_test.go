@@ -62,7 +62,7 @@ func (s *testServer) Values(ctx context.Context, label, selector string) ([]stri
 	if selector != "" {
 		var err error
 		if matchers, err = parser.NewParser(parser.Options{}).ParseMetricSelector(selector); err != nil {
-			return nil, fmt.Errorf("%w: %s", ErrRefused, err)
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 	}
 	q, err := s.storage.Querier(0, s.now.UnixMilli())
@@ -78,12 +78,12 @@ func (s *testServer) Query(ctx context.Context, expr string) (Answer, error) {
 	s.asked.Add(1)
 	q, err := s.engine.NewInstantQuery(ctx, s.storage, nil, expr, s.now)
 	if err != nil {
-		return Answer{}, fmt.Errorf("%w: %s", ErrRefused, err)
+		return Answer{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	defer q.Close()
 	r := q.Exec(ctx)
 	if r.Err != nil {
-		return Answer{}, fmt.Errorf("%w: %s", ErrRefused, r.Err)
+		return Answer{}, fmt.Errorf("%w: %w", ErrRefused, r.Err)
 	}
 	v, err := r.Vector()
 	if err != nil {
