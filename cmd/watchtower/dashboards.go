@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -56,7 +57,7 @@ run to run while the objectives are, so they can be committed and compared.`,
 			return fmt.Errorf("write dashboards: %w", err)
 		}
 		for _, d := range boards {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", d.File, d.Title)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", filepath.Join(dir, d.File), d.Title)
 		}
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,10 +31,22 @@ into DIR. Files that exist are never overwritten.`,
 				fmt.Fprintln(out, "wrote", f)
 			}
 			config := filepath.Join(args[0], "watchtower.yaml")
-			fmt.Fprintf(out, "\nNext:\n  watchtower check --config %[1]s\n  watchtower serve --config %[1]s\n", config)
+			fmt.Fprintf(out, "\nNext:\n  %[1]s check --config %[2]s\n  %[1]s serve --config %[2]s\n", program(os.Args[0]), config)
 			return nil
 		},
 	}
+}
+
+// program is how this program was called, so that the commands it prints work as they
+// are: by its path, if it was found by that.
+func program(called string) string {
+	if !strings.ContainsRune(called, filepath.Separator) {
+		return "watchtower"
+	}
+	if strings.ContainsAny(called, " '\"$\\") {
+		return "'" + strings.ReplaceAll(called, "'", `'\''`) + "'"
+	}
+	return called
 }
 
 // writeExample writes the example configuration below dir: all of it, or nothing
