@@ -124,7 +124,7 @@ func writeObjectives(out io.Writer, objectives []web.Objective) error {
 			fmt.Fprintln(w, o.ID)
 			continue
 		}
-		state := o.State
+		state := o.ConditionWord()
 		if o.Restoring != nil {
 			state = "restoring, " + o.Restoring.Text
 		}

@@ -45,6 +45,15 @@ func (c condition) Word() string {
 	}
 }
 
+// ConditionWord returns the condition as the pages write it: "At risk".
+func (o Objective) ConditionWord() string {
+	c := condition(o.Condition)
+	if c.rank() < 0 {
+		return o.State // Of a server that knows other conditions.
+	}
+	return c.Word()
+}
+
 // rank orders conditions by urgency.
 func (c condition) rank() int {
 	return slices.Index([]condition{broken, unknown, spent, leaking, risk, watch, fine}, c)

@@ -71,3 +71,15 @@ func TestForecastIsShown(t *testing.T) {
 		t.Errorf("the forecast is %+v, the alerts %+v", one.Forecast, one.Alerts)
 	}
 }
+
+// TestConditionWord has the words that tables on the command line show.
+func TestConditionWord(t *testing.T) {
+	for _, c := range []condition{broken, unknown, spent, leaking, risk, watch, fine} {
+		if got := (Objective{Condition: string(c), State: "raw"}).ConditionWord(); got != c.Word() || got == "raw" {
+			t.Errorf("%s is written %q on pages and %q in tables", c, c.Word(), got)
+		}
+	}
+	if got := (Objective{Condition: "novel", State: "at_risk"}).ConditionWord(); got != "at_risk" {
+		t.Errorf("a condition of another version is written %q", got)
+	}
+}
