@@ -95,13 +95,19 @@ func (o Objective) OpenSLO() ([]byte, error) {
 	}
 	doc.Spec.Objectives = []opensloTarget{goal}
 	doc.Spec.TimeWindow = []opensloWindow{o.window()}
+	text, err := yamlText(doc)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", o.ID, err)
+	}
+	return text, nil
+}
+
+func yamlText(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := enc.Encode(doc); err != nil {
-		return nil, fmt.Errorf("write %s: %w", o.ID, err)
-	}
-	return b.Bytes(), nil
+	err := enc.Encode(v)
+	return b.Bytes(), err
 }
 
 func promQL(q string) *opensloSample {
@@ -172,11 +178,11 @@ func (o Objective) annotated() (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for key, value := range values {
-		b, err := yaml.Marshal(value)
+		text, err := yamlText(value)
 		if err != nil {
 			return nil, err
 		}
-		out[annotationPrefix+key] = strings.TrimSuffix(string(b), "\n")
+		out[annotationPrefix+key] = strings.TrimSuffix(string(text), "\n")
 	}
 	for key, text := range map[string]string{"promise": o.Promise, "meaning": o.Meaning, "no_owner": o.NoOwner, "no_playbook": o.NoPlaybook} {
 		if text != "" {
