@@ -13,6 +13,14 @@ func (c Calendar) String() string {
 	return string(c.Unit)
 }
 
+// over names the period in a sentence: "28d", "the month".
+func (o Objective) over() string {
+	if o.Calendar != nil {
+		return "the " + o.Calendar.String()
+	}
+	return days(o.Period)
+}
+
 // Around returns the calendar period that t lies in: it begins at the first moment
 // and ends before the second, which begins the next one.
 func (c Calendar) Around(t time.Time) (from, to time.Time) {

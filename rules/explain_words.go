@@ -81,7 +81,7 @@ func (tr *track) explainBudget(s *Status) []string {
 	}
 	over := "the last " + days(o.Period)
 	if r.calendar.to > 0 {
-		over = fmt.Sprintf("the %s since %s", calendarWord(o.Calendar), stamp(time.UnixMilli(r.calendar.from)))
+		over = fmt.Sprintf("the %s since %s", o.Calendar, stamp(time.UnixMilli(r.calendar.from)))
 	}
 	said := []string{fmt.Sprintf("In %s, %s of %s %s were bad: %s.", over, events(r.spent.Bad), events(r.spent.Total), unit, percent(r.spent.ratio()))}
 	if r.spent.out > 0 {
@@ -115,7 +115,7 @@ func (tr *track) explainExpected() []string {
 		return nil
 	}
 	if r.calendar.to > 0 {
-		return []string{fmt.Sprintf("The whole %s is expected to have %s %s, at the rate of the last %s.", calendarWord(o.Calendar), whole(expected), o.unit(), days(o.Period))}
+		return []string{fmt.Sprintf("The whole %s is expected to have %s %s, at the rate of the last %s.", o.Calendar, whole(expected), o.unit(), days(o.Period))}
 	}
 	seen := time.Duration(r.sums[j.period].Seen) * time.Millisecond
 	return []string{fmt.Sprintf("They were seen in %s of %s; at the same rate a whole period has %s %s.", span(seen), days(o.Period), whole(expected), o.unit())}
@@ -140,13 +140,6 @@ func (tr *track) erasSaid() string {
 		return ""
 	}
 	return "The target was edited, and each time keeps its own: " + strings.Join(parts, ", then ") + "."
-}
-
-func calendarWord(c *Calendar) string {
-	if c.Count > 1 {
-		return fmt.Sprintf("%d %ss", c.Count, c.Unit)
-	}
-	return string(c.Unit)
 }
 
 func leftWords(left float64) string {

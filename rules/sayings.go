@@ -36,7 +36,7 @@ func (tr *track) annotations(i int, url string) map[string]string {
 	f.gone = tr.gone(1 - f.spent)
 	notes := map[string]string{
 		"promise":          o.Promise,
-		"objective":        percent(o.Target) + " over " + days(o.Period),
+		"objective":        percent(o.Target) + " over " + o.over(),
 		"budget_remaining": portion(1 - f.spent),
 		"budget_gone":      f.gone,
 		"dashboard_url":    url + "/objectives/" + o.ID,
@@ -86,7 +86,7 @@ func (tr *track) sayBurn(f facts) (summary, description string) {
 		// A window's edge may lie within a slice, so the counts need not be whole.
 		fmt.Fprintf(&b, "%s of %s %s failed in the last %s (%s)", whole(f.bad), whole(f.total), o.unit(), model.Duration(f.Short), percent(f.ratio()))
 	}
-	fmt.Fprintf(&b, "; the objective of %s over %s allows %s", percent(o.Target), days(o.Period), percent(o.ErrorBudget()))
+	fmt.Fprintf(&b, "; the objective of %s over %s allows %s", percent(o.Target), o.over(), percent(o.ErrorBudget()))
 	if f.firing && f.short > 1 {
 		fmt.Fprintf(&b, ", so the error budget burns %s times too fast", number(f.short))
 	}
@@ -117,7 +117,7 @@ func (tr *track) sayLost(f facts) (summary, description string) {
 	}
 	return fmt.Sprintf("%s: nobody knows, %s has been silent for %s", quoted(o.Promise), o.Service, span(time.Duration(r.at-r.anchor)*time.Millisecond)),
 		fmt.Sprintf("No telemetry has arrived since %s, after there had been traffic. A dead service looks like this, and so does a broken path of its metrics. Until it is back nothing is known about the objective %s over %s, and no alert of it resolves.",
-			clockTime(r.anchor), percent(o.Target), days(o.Period))
+			clockTime(r.anchor), percent(o.Target), o.over())
 }
 
 func (tr *track) sayNoTraffic(f facts) (summary, description string) {
@@ -165,10 +165,10 @@ func (tr *track) allowed() string {
 	if o.SLI.Raw() {
 		seconds := func(v float64) string { return span(time.Duration(v) * time.Second) }
 		return fmt.Sprintf("The objective of %s over %s allows about %s of failure; in %s it was %s.",
-			percent(o.Target), days(o.Period), seconds(allowed), over, seconds(bad))
+			percent(o.Target), o.over(), seconds(allowed), over, seconds(bad))
 	}
 	return fmt.Sprintf("The objective of %s over %s allows about %s %s to fail; in %s %s did.",
-		percent(o.Target), days(o.Period), whole(allowed), o.unit(), over, whole(bad))
+		percent(o.Target), o.over(), whole(allowed), o.unit(), over, whole(bad))
 }
 
 func (tr *track) sayGone(f facts) (summary, description string) {
@@ -196,7 +196,7 @@ func (tr *track) sayGone(f facts) (summary, description string) {
 		summary = fmt.Sprintf("%s: the error budget will be gone within %s", quoted(o.Promise), f.rule.value)
 	}
 	return summary, fmt.Sprintf("%s of %s failed in the last %s; the objective of %s over %s allows %s. %s %s",
-		percent(ratio), o.unit(), window, percent(o.Target), days(o.Period), percent(o.ErrorBudget()), tr.budgetLeft(f), tr.consequence()) + tr.blindly()
+		percent(ratio), o.unit(), window, percent(o.Target), o.over(), percent(o.ErrorBudget()), tr.budgetLeft(f), tr.consequence()) + tr.blindly()
 }
 
 // blindly says that a text rests on old numbers.
