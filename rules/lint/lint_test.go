@@ -114,6 +114,31 @@ func TestEveryCheckIsShownAndDocumented(t *testing.T) {
 	}
 }
 
+// TestWhatIsFineIsNotTold has queries that look like mistakes and are none.
+func TestWhatIsFineIsNotTold(t *testing.T) {
+	fine := func(sli string) {
+		t.Helper()
+		spec := "version: prometheus/v1\nservice: s\nlabels: {team: a}\nslos:\n  - {name: n, objective: 99, description: It works, sli: {" + sli + "}}\n"
+		for _, f := range Check(objectives(t, spec), facts()) {
+			t.Errorf("%s\n%s", sli, f)
+		}
+	}
+	events := func(bad, total string) {
+		t.Helper()
+		fine("events: {error_query: '" + bad + "', total_query: '" + total + "'}")
+	}
+	raw := func(ratio string) { t.Helper(); fine("raw: {error_ratio_query: '" + ratio + "'}") }
+	// The same bound as Prometheus 2 and 3 write it.
+	events(`sum(rate(a_count[{{.window}}])) - sum(rate(a_bucket{le=~"1|1.0"}[{{.window}}]))`, `sum(rate(a_count[{{.window}}]))`)
+	// Good events of one kind, all events of two.
+	events(`sum(rate(a_total{result="bad"}[{{.window}}]))`, `sum(rate(a_total{result="bad"}[{{.window}}])) + sum(rate(a_total{result="good"}[{{.window}}]))`)
+	// A scrape job of another server whose name is like none here.
+	events(`sum(rate(a_total{job="payments",code="500"}[{{.window}}]))`, `sum(rate(a_total{job="payments"}[{{.window}}]))`)
+	raw(`1 - histogram_quantile(0.5, sum by (le) (rate(a_bucket[{{.window}}]))) / 10`)
+	raw(`avg_over_time((a_seconds > bool 5)[{{.window}}:15s])`)
+	raw(`count(a_total == 0) / count(a_total) + 0 * sum(rate(a_total[{{.window}}]))`)
+}
+
 func TestParse(t *testing.T) {
 	parse := func(text, file string, line int, sentence string) {
 		t.Helper()

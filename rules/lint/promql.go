@@ -57,13 +57,14 @@ func (l *linter) bucket(s *subject, sel *selector) {
 			l.fault(s, checkBucket, "%s: le=%q is no number: write the bound as the histogram has it, in its own unit (le=\"0.25\" for 250 ms in seconds)", sel.key, m.Value)
 		}
 	case labels.MatchRegexp:
-		bounds := map[float64]bool{}
-		for _, v := range m.SetMatches() {
-			if b, ok := bound(v); ok {
-				bounds[b] = true
-			}
+		// One bound may be written in two ways: le=~"1|1.0".
+		bounds, all := map[float64]bool{}, true
+		for v := range strings.SplitSeq(strings.Trim(m.Value, "^(?:)$"), "|") {
+			b, ok := bound(strings.ReplaceAll(v, `\.`, "."))
+			bounds[b] = true
+			all = all && ok
 		}
-		if len(bounds) != 1 {
+		if !all || len(bounds) != 1 {
 			l.fault(s, checkBucket, "%s: le=~%q takes several buckets, each of which holds all smaller ones: use one, le=\"…\"", sel.key, m.Value)
 		}
 	default:
@@ -208,7 +209,8 @@ func (l *linter) cost(s *subject) {
 	}
 	for _, q := range s.queries {
 		parser.Inspect(q.expr, func(n parser.Node, _ []parser.Node) error {
-			if sub, ok := n.(*parser.SubqueryExpr); ok {
+			// Over {{.window}} a poll evaluates few steps.
+			if sub, ok := n.(*parser.SubqueryExpr); ok && sub.Range != probe {
 				l.warn(s, checkCost, "%s evaluates its inner expression %s, %s times a day: use a plain range, or record the inner expression by a rule of rules.prometheus", q.key, steps(sub), polls)
 			}
 			return nil

@@ -170,7 +170,9 @@ func (sel *selector) call() string {
 		case *parser.AggregateExpr:
 			return n.Op.String()
 		case *parser.BinaryExpr:
-			return ""
+			if !n.Op.IsComparisonOperator() {
+				return ""
+			}
 		}
 	}
 	return ""
