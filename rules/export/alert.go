@@ -39,7 +39,7 @@ func (p *plan) burnAlerts() []rule {
 			conditions = append(conditions, "("+p.burns(pair)+")")
 		}
 		labels := p.alertLabels(s, p.o.Alerting.Name)
-		expr := strings.Join(conditions, " or ") + p.held(labels)
+		expr := strings.Join(conditions, " or ") + p.held(labels, pairs)
 		out = append(out, p.alert(expr, burnDamp(pairs), labels, p.burnNotes(s, pairs)))
 	}
 	return out
@@ -98,12 +98,25 @@ func (p *plan) lower(d time.Duration, z float64) string {
 		r, n, figure(z*z/2), figure(z*z/4), figure(z), figure(z*z))
 }
 
-// held keeps an alert that fires while no telemetry arrives: blindness is not
-// recovery. Its value is −1, which the texts know; it ends at the latest when the
-// period holds no telemetry any more.
-func (p *plan) held(labels map[string]string) string {
-	return fmt.Sprintf(" or on (sloth_id) (-1 * %s and on (sloth_id) %s unless on (sloth_id) count_over_time(%s[%s]))",
-		p.firing(labels), p.expected(), p.stepTotal(), p.over(p.step))
+// held keeps an alert that fires while too little is seen to say that it is over:
+// blindness is not recovery. A pair is over when nine tenths of its short window were
+// seen, or of its long one and that does not burn. The value is −1, which the texts
+// know; it ends at the latest when the period holds no telemetry any more.
+func (p *plan) held(labels map[string]string, pairs []rules.Pair) string {
+	var over []string
+	for _, pair := range pairs {
+		over = append(over, fmt.Sprintf("(%s or %s and %s < %s)",
+			p.covered(pair.Short), p.covered(pair.Long), p.ratio(pair.Long), figure(pair.Factor*p.o.ErrorBudget())))
+	}
+	return fmt.Sprintf(" or on (sloth_id) (-1 * %s and on (sloth_id) %s unless on (sloth_id) (count_over_time(%s[%s]) and %s))",
+		p.firing(labels), p.expected(), p.stepTotal(), p.over(p.step), strings.Join(over, " and "))
+}
+
+// covered is true if nine tenths of a window were seen, or of the time since the
+// first telemetry if that is shorter.
+func (p *plan) covered(d time.Duration) string {
+	steps := max(1, math.Round(float64(d)/float64(p.step)))
+	return fmt.Sprintf("count_over_time(%s[%s]) >= 0.9 * clamp_max(%s / %s, %s)", p.stepTotal(), p.over(d), p.seen(), figure(p.step.Seconds()), figure(steps))
 }
 
 // firing finds the alert with these labels while it fires.

@@ -106,7 +106,7 @@ func lowerBound(p, n, z float64) float64 {
 	return (p + z*z/(2*n) - z*math.Sqrt((p*(1-p)+z*z/(4*n))/n)) / (1 + z*z/n)
 }
 
-// spell is the time from one step on and before another in which an alert fires; to
+// firing is the time from one step on and before another in which an alert fires; to
 // is 0 while it goes on at the end.
 type firing struct{ from, to int }
 

@@ -100,13 +100,15 @@ func (p *plan) slice() error {
 	if s == 0 {
 		return nil
 	}
-	if p.step > s {
-		return fmt.Errorf("%s: its slices of %s are shorter than two scrape intervals of %s: choose longer slices or scrape more often",
+	step := min(p.step, s.Truncate(p.interval))
+	for step >= 2*p.interval && s%step != 0 {
+		step -= p.interval
+	}
+	if step < 2*p.interval {
+		return fmt.Errorf("%s: its slices of %s cannot be divided into steps of two or more samples that come every %s: choose longer slices or scrape more often",
 			p.o.ID, model.Duration(s), model.Duration(p.interval))
 	}
-	for s%p.step != 0 {
-		p.step -= p.interval
-	}
+	p.step = step
 	p.notes = append(p.notes, fmt.Sprintf(
 		"Slices of %s are judged every %s over the time before, wherever it begins; Watchtower judges those that begin on the clock.", model.Duration(s), model.Duration(p.step)))
 	return nil
@@ -163,6 +165,7 @@ func (p *plan) over(d time.Duration) string {
 // now is the shortest window, hour the long one of the first pair, whether that may
 // fire or not.
 func (p *plan) now() time.Duration { return p.windows[0] }
+
 func (p *plan) hour() time.Duration {
 	all := p.o.Alerting.Pairs
 	if all == nil {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,12 +81,12 @@ func (p *plan) formOf(query string) (form, error) {
 	found := map[form]string{}
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
 		if c, ok := n.(*parser.Call); ok {
-			switch name := c.Func.Name; {
-			case name == "rate" || name == "irate" || name == "deriv":
+			switch name := c.Func.Name; name {
+			case "rate", "irate", "deriv":
 				found[perSecond] = name
-			case name == "increase" || name == "delta" || name == "changes" || name == "resets":
+			case "increase", "delta", "changes", "resets":
 				found[inRange] = name
-			case name == "count_over_time" || name == "sum_over_time":
+			case "count_over_time", "sum_over_time":
 				found[perSample] = name
 			}
 		}
@@ -93,22 +94,12 @@ func (p *plan) formOf(query string) (form, error) {
 	})
 	if len(found) > 1 {
 		return 0, fmt.Errorf("%s: a query mixes functions of different units (%s), so nothing can be made of it for a step: use one of them throughout",
-			p.o.ID, strings.Join(slices.Sorted(mapValues(found)), ", "))
+			p.o.ID, strings.Join(slices.Sorted(maps.Values(found)), ", "))
 	}
 	for f := range found {
 		return f, nil
 	}
 	return perSecond, nil
-}
-
-func mapValues(m map[form]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, v := range m {
-			if !yield(v) {
-				return
-			}
-		}
-	}
 }
 
 // regroup makes sums keep the labels of the groups, or drop them for the whole.

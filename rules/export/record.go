@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func (p *plan) periodRules() []rule {
 // slothRules record the series Sloth does, so that dashboards made for it go on.
 func (p *plan) slothRules() []rule {
 	var out []rule
-	for _, d := range append(p.windows[:len(p.windows):len(p.windows)], p.o.Period) {
+	for _, d := range append(slices.Clip(p.windows), p.o.Period) {
 		out = append(out, p.record("slo:sli_error:ratio_rate"+short(d), fmt.Sprintf("%s / (%s > 0)", p.bad(d), p.total(d)), "sloth_window", short(d)))
 	}
 	budget := figure(p.o.ErrorBudget())

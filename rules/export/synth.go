@@ -184,6 +184,7 @@ func example(m *labels.Matcher) string {
 		if re, err := syntax.Parse(m.Value, syntax.Perl); err == nil {
 			return spell(re)
 		}
+	default: // Anything but one value, or one kind of values.
 	}
 	for _, v := range []string{"", "other", "200", "500"} {
 		if m.Matches(v) {
@@ -216,6 +217,7 @@ func spell(re *syntax.Regexp) string {
 			b.WriteString(spell(sub))
 		}
 		return b.String()
+	default: // The others match the empty text.
 	}
 	return ""
 }

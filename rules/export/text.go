@@ -35,16 +35,18 @@ func (p *plan) common(summary, description string) map[string]string {
 	return notes
 }
 
-// with adds what the spec says itself. What it says of the error ratio is not about
-// silence or the budget.
-func (p *plan) with(notes map[string]string, s rules.Severity, burns bool) map[string]string {
+// with adds what the spec says itself, but for some names.
+func (p *plan) with(notes map[string]string, s rules.Severity, but ...string) map[string]string {
 	for name, text := range p.o.Alert(s).Annotations {
-		if burns || !slices.Contains([]string{"summary", "description", "message", "title"}, name) {
+		if !slices.Contains(but, name) {
 			notes[name] = text
 		}
 	}
 	return notes
 }
+
+// sayings are where a spec speaks of the error ratio: not about silence or the budget.
+func sayings() []string { return []string{"summary", "description", "message", "title"} }
 
 func (p *plan) burnNotes(s rules.Severity, pairs []rules.Pair) map[string]string {
 	ratio, unit := "{{ $value | humanizePercentage }}", unit(p.o)
@@ -67,7 +69,7 @@ func (p *plan) burnNotes(s rules.Severity, pairs []rules.Pair) map[string]string
 	notes["error_ratio"] = unless("unknown", ratio)
 	notes["burn_rate"] = p.asked("slo:current_burn_rate:ratio", "humanize") + "x"
 	notes["windows"] = strings.Join(windows, ", ")
-	return p.with(notes, s, true)
+	return p.with(notes, s)
 }
 
 func (p *plan) lostNotes() map[string]string {
@@ -75,28 +77,28 @@ func (p *plan) lostNotes() map[string]string {
 	return p.with(p.common(
 		fmt.Sprintf("%snobody knows, %s has fallen silent", p.colon(), literal(p.o.Service)),
 		fmt.Sprintf("No telemetry arrives, after there had been traffic. A dead service looks like this, and so does a broken path of its metrics. Until it is back nothing is known about the objective %s over %s, and no alert of it resolves.",
-			percent(p.o.Target), days(p.o.Period))), s, false)
+			percent(p.o.Target), days(p.o.Period))), s, sayings()...)
 }
 
 func (p *plan) noTrafficNotes() map[string]string {
 	s, _ := silence(p.o)
 	return p.with(p.common(
 		fmt.Sprintf("%sno %s have reached %s for %s", p.colon(), unit(p.o), literal(p.o.Service), short(p.o.Alerting.NoTrafficFor)),
-		"It runs and reports, so look at what lies before it: DNS, certificates, load balancer, network, the release of the app. Requests that do not arrive cannot fail, so no other alert of this objective will tell."), s, false)
+		"It runs and reports, so look at what lies before it: DNS, certificates, load balancer, network, the release of the app. Requests that do not arrive cannot fail, so no other alert of this objective will tell."), s, sayings()...)
 }
 
 func (p *plan) spentNotes(share float64) map[string]string {
 	return p.with(p.common(
 		p.colon()+"{{ $value | humanizePercentage }} of the error budget is spent",
 		fmt.Sprintf("The objective of %s over %s allows %s of %s to fail; %s of this budget or more is spent.",
-			percent(p.o.Target), days(p.o.Period), percent(p.o.ErrorBudget()), unit(p.o), percent(share))), rules.Ticket, false)
+			percent(p.o.Target), days(p.o.Period), percent(p.o.ErrorBudget()), unit(p.o), percent(share))), rules.Ticket, sayings()...)
 }
 
 func (p *plan) goneNotes(within time.Duration) map[string]string {
 	return p.with(p.common(
 		fmt.Sprintf("%sthe error budget will be gone within %s", p.colon(), short(within)),
 		fmt.Sprintf("If errors go on as in the last %s, the error budget of %s over %s is gone in {{ $value | humanizeDuration }}.",
-			short(p.hour()), percent(p.o.ErrorBudget()), days(p.o.Period))), rules.Ticket, false)
+			short(p.hour()), percent(p.o.ErrorBudget()), days(p.o.Period))), rules.Ticket, sayings()...)
 }
 
 // asked is a template that asks for one series of the objective or group.

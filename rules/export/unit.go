@@ -66,12 +66,12 @@ type story struct {
 	alerts    []unitAlert
 }
 
-// expect demands that an alert fires, or does not, at step k: also that of the group
+// expect demands that an alert fires (1), or does not (0), at step k: also that of the group
 // that the events are made up for.
-func (s *story) expect(k int, fires bool, ls map[string]string) {
+func (s *story) expect(k, alerts int, ls map[string]string) {
 	var want []unitSample
-	if fires {
-		want = []unitSample{{"{}", 1}}
+	if alerts > 0 {
+		want = []unitSample{{"{}", float64(alerts)}}
 	}
 	var matchers []string
 	for _, name := range []string{"alertname", "sloth_severity", "budget_spent"} {
@@ -89,9 +89,9 @@ func (s *story) expect(k int, fires bool, ls map[string]string) {
 	}
 }
 
-func (s *story) burn(k int, fires bool, sev rules.Severity) {
+func (s *story) burn(k, alerts int, sev rules.Severity) {
 	if len(s.p.of(sev)) > 0 {
-		s.expect(k, fires, s.p.alertLabels(sev, s.p.o.Alerting.Name))
+		s.expect(k, alerts, s.p.alertLabels(sev, s.p.o.Alerting.Name))
 	}
 }
 
@@ -154,7 +154,7 @@ func (p *plan) input(stretches []stretch) []unitSeries {
 		return 0
 	}
 	var out []unitSeries
-	for _, l := range append(made.good[:len(made.good):len(made.good)], made.bad...) {
+	for _, l := range append(slices.Clip(made.good), made.bad...) {
 		if slices.ContainsFunc(out, func(o unitSeries) bool { return o.Series == seriesText(l) }) {
 			continue
 		}
