@@ -191,6 +191,7 @@ func (tr *track) decide(now, started int64) bool {
 	r := &tr.reading
 	tr.roll(now)
 	tr.announce(now)
+	tr.closeSlices(now)
 	tr.judge.evaluate(tr.ledger, r, now, tr.every)
 	tr.evaluateMore()
 	tr.hot, tr.near = false, tr.closeToFiring()

@@ -46,13 +46,21 @@ func (e *Engine) Tally(ctx context.Context, id string, from, to time.Time) (Tall
 		if lo >= now {
 			hi = end // nothing but what clocks ahead of ours have sent
 		}
-		c.add(slice{hi, tr.ledger.Until(hi).Sub(tr.ledger.Until(lo))}, 1)
+		in := tr.ledger.Until(hi).Sub(tr.ledger.Until(lo))
+		if tr.slicer != nil {
+			in.Bad, in.Total = 0, 0
+		}
+		c.add(slice{hi, in}, 1)
 		if lo >= now {
 			break
 		}
 	}
 	tr.mu.Unlock()
-	err := e.eachSlice(ctx, id, start, min(end+width, persisted), func(s slice) {
+	err := e.eachCounted(ctx, tr, [3]int64{start, min(end+width, persisted), min(end, now)}, func(s slice) {
+		if tr.slicer != nil && s.Total > 0 {
+			c.add(s, 1) // It counts when it ends.
+			return
+		}
 		c.add(s, float64(min(s.end, end)-max(s.end-width, start))/float64(width))
 	})
 	if err != nil {

@@ -114,7 +114,7 @@ func (e *Engine) mark(ctx context.Context, tr *track, t int64) error {
 		return nil
 	}
 	var after ledger.Cell
-	err := e.eachSlice(ctx, tr.id, t, persisted, func(s slice) {
+	err := e.eachCounted(ctx, tr, [3]int64{t, persisted, persisted}, func(s slice) {
 		after.Bad += s.Bad
 		after.Total += s.Total
 		after.Seen += s.Seen

@@ -311,3 +311,23 @@ func TestMembersFollowTheirWhole(t *testing.T) {
 		t.Errorf("its corrections are %+v", got)
 	}
 }
+
+// TestRestBeforeTheSlices: a series that reported before the first slice on disk, and
+// rested for longer than a restart looks back at first, counts its rest once.
+func TestRestBeforeTheSlices(t *testing.T) {
+	w := newWorld(t, shareObjective())
+	for i, v := range []float64{100, 150} {
+		w.put(badSeries, w.now.Add(time.Duration(i)*10*time.Second), v)
+	}
+	w.now = w.now.Add(2 * time.Minute)
+	w.put(badSeries, w.now, 200)
+	w.put(goodSeries, w.now, 0)
+	for range 240 {
+		w.now = w.now.Add(time.Minute)
+		w.put(goodSeries, w.now, 0)
+		w.engine.write(t.Context(), w.now.UnixMilli())
+	}
+	w.put(badSeries, w.now, 230)
+	w.restart(2)
+	w.wantTotals(130, 130)
+}

@@ -32,10 +32,12 @@ type judge struct {
 	// silent is how long no event may be seen, 0 for ever; within is the longest time
 	// ahead the end of the budget is looked for at every evaluation. Milliseconds.
 	silent, within int64
+	// slice is the length of a slice of time, 0 for an objective that counts events.
+	slice int64
 }
 
 func newJudge(o Objective) judge {
-	j := judge{budget: o.ErrorBudget(), minBad: o.MinBadEvents, periodMillis: o.Period.Milliseconds()}
+	j := judge{budget: o.ErrorBudget(), minBad: o.MinBadEvents, periodMillis: o.Period.Milliseconds(), slice: o.Budgeting.Slice.Milliseconds()}
 	j.pairs, j.dropped = o.Windows()
 	all := PairsFor(o.Period)
 	for _, p := range slices.Concat(all, j.pairs) {
@@ -62,7 +64,8 @@ func newJudge(o Objective) judge {
 	for i := range j.alerts {
 		switch rule := &j.alerts[i]; rule.kind {
 		case alertNoTraffic:
-			j.silent = o.Alerting.NoTrafficFor.Milliseconds()
+			// A slice of time shows its events when it ends.
+			j.silent = max(o.Alerting.NoTrafficFor, 2*o.Budgeting.Slice).Milliseconds()
 		case alertGone:
 			j.within = max(j.within, int64(-rule.clear))
 		default:
@@ -182,15 +185,20 @@ func (j *judge) pair(p Pair, r *reading, long, short int) pairReading {
 		long:      l.errorBurn(),
 		short:     s.errorBurn(),
 	}
+	need := j.minBad
+	if j.slice > 0 {
+		// More than all slices of the window cannot be bad.
+		need = min(need, float64(max(1, p.Long.Milliseconds()/j.slice)))
+	}
 	// The ratio that burns at the threshold.
 	sure := j.z == 0 || out.long > 0 && j.surely(l.Bad, l.Total, out.threshold*l.Bad/l.Total/out.long)
 	seenLong, seenShort := r.coverage[long] >= minCoverage, r.coverage[short] >= minCoverage
 	switch {
-	case l.Total > 0 && s.Total > 0 && out.long >= out.threshold && out.short >= out.threshold && l.Bad >= j.minBad && l.Bad > 0 && sure:
+	case l.Total > 0 && s.Total > 0 && out.long >= out.threshold && out.short >= out.threshold && l.Bad >= need && l.Bad > 0 && sure:
 		out.verdict = burning
 	case seenShort && s.Total > 0 && out.short < out.threshold:
 		out.verdict = quiet
-	case seenLong && (out.long < out.threshold || l.Bad < j.minBad || !sure):
+	case seenLong && (out.long < out.threshold || l.Bad < need || !sure):
 		out.verdict = quiet
 	}
 	return out

@@ -93,7 +93,7 @@ func (e *Engine) pollOnce(ctx context.Context, tr *track, now int64) {
 	tr.polled.last = now
 	tr.every = pollStep.Milliseconds()
 	c := answer.over(elapsed)
-	tr.ledger.Add(now, c.Bad, c.Total)
+	tr.add(now, c.Bad, c.Total)
 	tr.ledger.Arrive(now, elapsed)
 }
 

@@ -63,7 +63,7 @@ func (e *Engine) recount(ctx context.Context, tr *track) {
 // apply makes a prepared repair part of the counts. The lock is held.
 func (tr *track) apply(s *source) {
 	for _, c := range s.repair.changes {
-		tr.ledger.Add(c.t, c.bad, c.total)
+		tr.add(c.t, c.bad, c.total)
 		s.counted += c.events
 	}
 	s.repair, s.late = nil, nil

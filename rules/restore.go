@@ -130,23 +130,30 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 		saved.clean = saved.clean && (earliest == 0 || earliest > saved.at)
 		cut := (saved.at - e.outOfOrder.Milliseconds() - 60_000) / 60_000 * 60_000
 		if saved.clean || !tr.shape.observed() {
+			tr.stretch(saved.at, now)
 			return origin{cut: saved.at, exact: true}, nil
 		}
 		tr.ledger.Truncate(cut)
+		if tr.slicer != nil {
+			tr.slicer.truncate(cut)
+		}
+		tr.stretch(cut, now)
 		return origin{cut: cut}, nil
 	}
 	tr.mu.Lock()
 	tr.blankMarks(now)
 	tr.mu.Unlock()
+	tr.stretch(oldest, now)
 	counted, err := e.before(ctx, tr, oldest, now)
 	if err != nil {
 		return origin{}, err
 	}
 	b := tr.ledger.Bulk(oldest, now)
+	count := tr.into(b)
 	var last int64
 	err = e.eachSlice(ctx, tr.id, counted, now, func(s slice) {
 		last = max(last, s.end)
-		b.Add(s.end, s.Bad, s.Total)
+		count(s.end, s.Bad, s.Total)
 		if s.Seen > 0 {
 			b.Arrive(s.end, s.Seen)
 		}
@@ -179,6 +186,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 	if r.fine != nil && len(r.met) > 0 {
 		out = r.fine.written(r.bulk, now-sliceLag(e.outOfOrder, tr.obj.Period))
 	}
+	tr.judgeInto(r.bulk, now)
 	r.bulk.Flush()
 	if err == nil {
 		err = e.recallAll(ctx, tr)
@@ -285,7 +293,7 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 			_, _ = s.step(in, math.MaxInt64)
 			return
 		}
-		if c.LastTime == 0 && in.start <= r.from.cut-lookback && !r.from.fresh && err == nil {
+		if edge := r.from.cut - lookback; c.LastTime < edge && in.start <= edge && !r.from.fresh && err == nil {
 			err = r.stood(s, r.births.before(lset, in))
 		}
 		r.take(s, in)
@@ -297,7 +305,10 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 // sample of the same life is known to be: before says when, 0 if it is not known.
 func (r *replayer) stood(s *source, before int64) error {
 	oldest := r.from.cut - farLookback
-	if before > 0 {
+	switch last := s.counter.LastTime; {
+	case last > 0:
+		oldest = last // It may have reported what is on disk as slices.
+	case before > 0:
 		oldest = min(oldest, before)
 	}
 	past, err := samplesOf(r.ctx, r.store, s.lset, oldest, r.from.cut-lookback)
@@ -326,7 +337,7 @@ func (r *replayer) take(s *source, in sample) {
 		if gap == in.t {
 			reach = 0 // the first sample of all
 		}
-		r.bulk.Add(in.t, add.bad, add.total)
+		r.tr.into(r.bulk)(in.t, add.bad, add.total)
 		if r.fine != nil {
 			r.fine.add(in.t, add.bad, add.total)
 		}
@@ -378,7 +389,10 @@ func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64
 	step := max((now-start)/backfillPolls, pollStep.Milliseconds())
 	window := max(time.Duration(step)*time.Millisecond, time.Minute).Round(time.Second)
 	b := tr.ledger.Bulk(start, now)
-	defer b.Flush()
+	defer func() {
+		tr.judgeInto(b, now)
+		b.Flush()
+	}()
 	// Asking about a past that is not stored would cost thousands of empty answers.
 	misses := 0
 	var past []slice
@@ -397,11 +411,13 @@ func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64
 		misses = 0
 		tr.restored.tell(now-at, now-start)
 		c := r.over(step)
-		b.Add(at, c.Bad, c.Total)
 		b.Arrive(at, step)
-		if end := at / width * width; from.fresh && end <= now-sliceLag(e.outOfOrder, tr.obj.Period) {
-			c.Seen = step
-			past = append(past, slice{end, c})
+		c.Seen = step
+		for _, s := range tr.steps(at, step, c) {
+			tr.into(b)(s.end, s.Bad, s.Total)
+			if s.end = s.end / width * width; from.fresh && s.end <= now-sliceLag(e.outOfOrder, tr.obj.Period) {
+				past = append(past, s)
+			}
 		}
 	}
 	tr.polled.last = now
@@ -429,4 +445,8 @@ func (tr *track) resume(clock int64) {
 		}
 	}
 	tr.queued = 0
+	tr.closeSlices(clock)
+	if tr.slicer != nil {
+		tr.slicer.settle(clock)
+	}
 }

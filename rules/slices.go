@@ -70,7 +70,7 @@ func (e *Engine) persist(ctx context.Context, tr *track, now int64) error {
 	to := now - sliceLag(e.outOfOrder, tr.obj.Period)
 	var out []slice
 	tr.ledger.Slices(tr.persisted, to, width, func(end int64, c ledger.Cell) {
-		if s := (slice{end, c}); !s.void() {
+		if s := tr.raw(slice{end, c}); !s.void() {
 			out = append(out, s)
 		}
 	})

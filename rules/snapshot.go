@@ -24,7 +24,7 @@ import (
 // it was taken; the time; then for each objective the length of its part, as a
 // varint, and the part, and for a grouped one such a part with its groups; at the end a CRC-32C of all before it. It is written beside
 // its place and renamed, so that it is there whole or not at all.
-const snapshotMagic = "watchtower-snapshot-5\n"
+const snapshotMagic = "watchtower-snapshot-6\n"
 
 var errSnapshot = errors.New("the snapshot is damaged or of another version")
 
@@ -49,6 +49,7 @@ type savedTrack struct {
 	alerts     map[string]alertState
 	sources    []savedSource
 	parked     map[uint64]parked
+	slicer     *slicer
 	ledger     *ledger.Ledger
 }
 
@@ -175,7 +176,7 @@ func (tr *track) append(dst []byte) []byte {
 			}
 		}
 	}
-	return tr.ledger.Append(tr.appendParked(dst))
+	return tr.ledger.Append(tr.slicer.append(tr.appendParked(dst)))
 }
 
 func (s *source) append(dst []byte) []byte {
@@ -255,7 +256,7 @@ func decodeTrack(s *snapshot, part []byte) *savedTrack {
 		src.counter, src.counted = r.counter()
 		t.sources = append(t.sources, src)
 	}
-	t.parked = r.parked()
+	t.parked, t.slicer = r.parked(), r.slicer()
 	l, rest, err := ledger.Decode(r.b, t.remembers)
 	if r.bad || err != nil || len(rest) > 0 {
 		return nil
@@ -273,6 +274,10 @@ func (tr *track) adopt(s *savedTrack) {
 		tr.alerts[i] = s.alerts[rule.key]
 	}
 	tr.parked = s.parked
+	if tr.slicer != nil && s.slicer != nil {
+		s.slicer.target = tr.slicer.target
+		tr.slicer = s.slicer
+	}
 	tr.since, tr.persisted, tr.polled.last, tr.every = s.since, s.persisted, s.polledLast, s.every
 	for _, saved := range s.sources {
 		if src := tr.source(saved.lset); src != nil {

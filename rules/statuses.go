@@ -173,6 +173,9 @@ func (tr *track) alertStatuses() []AlertStatus {
 // reason says how events are counted and what is wrong with it.
 func (tr *track) reason() string {
 	said := []string{tr.shape.reason}
+	if slices := tr.obj.Budgeting.reason(); slices != "" {
+		said = append(said, slices)
+	}
 	switch {
 	case tr.restoring:
 		said = append(said, "its history is being restored: "+tr.restored.now().String())

@@ -31,7 +31,7 @@ func (e *Engine) handOver(ctx context.Context, old *track) error {
 func (tr *track) between(from, to, width int64) []slice {
 	var out []slice
 	for end := max(from, (tr.ledger.First()-1)/width*width) + width; end <= to; end += width {
-		if s := (slice{end, tr.ledger.Until(end).Sub(tr.ledger.Until(end - width))}); !s.void() {
+		if s := tr.raw(slice{end, tr.ledger.Until(end).Sub(tr.ledger.Until(end - width))}); !s.void() {
 			out = append(out, s)
 		}
 	}
@@ -42,7 +42,7 @@ func (tr *track) between(from, to, width int64) []slice {
 // counted other events or remembered less: what that one had not written yet is
 // written, and what fires goes on firing.
 func (e *Engine) succeed(ctx context.Context, tr *track, saved *savedTrack) error {
-	old := &track{id: saved.id, generation: saved.generation, ledger: saved.ledger, persisted: saved.persisted}
+	old := &track{id: saved.id, generation: saved.generation, ledger: saved.ledger, slicer: saved.slicer, persisted: saved.persisted}
 	width := sliceWidth(tr.obj.Period) * 1000
 	out := old.between(saved.persisted/width*width, saved.at, width)
 	tr.mu.Lock()

@@ -69,6 +69,9 @@ type track struct {
 	// every is the interval of the series that reported last, in milliseconds.
 	every  int64
 	ledger *ledger.Ledger
+	// slicer turns events into slices of time before they reach the ledger; nil for an
+	// objective that counts events.
+	slicer *slicer
 	// near is set while an alert that does not fire is close to firing: then a bad
 	// event is judged at once, and not at the next interval. hot is set once such an
 	// event was seen; urgent tells the engine.
@@ -137,6 +140,7 @@ func newTrack(o Objective) (*track, error) {
 		ledger: ledger.New(o.memory()), remembers: o.memory(), sources: map[uint64][]*source{},
 		restoring: true, refused: map[string]int{}, perTerm: make([]int, len(s.terms)),
 	}
+	tr.slicer = newSlicer(o)
 	tr.alerts = make([]alertState, len(tr.judge.alerts))
 	tr.inventory()
 	return tr, nil
@@ -271,7 +275,7 @@ func (tr *track) take(s *source, in sample, clock int64) (born bool) {
 		s.counted += add.events
 		// It counted in full: as the first of all, or after a reset.
 		born = in.start > 0 && (gap == in.t || in.start != start && add.events == in.v)
-		tr.ledger.Add(in.t, add.bad, add.total)
+		tr.add(in.t, add.bad, add.total)
 		if tr.near && !tr.hot && add.bad > 0 {
 			tr.hurry()
 		}

@@ -119,6 +119,8 @@ func (o Objective) Windows() (pairs []Pair, dropped []string) {
 		if o.Alert(p.Severity).Disabled {
 			continue
 		}
+		// A shorter one would often hold no slice of time.
+		p.Short = max(p.Short, o.Budgeting.Slice)
 		if p.Factor < 1 || p.Long > o.Period || p.Short > p.Long {
 			dropped = append(dropped, fmt.Sprintf(
 				"the %s on %s is left out: its burn rate %s must be 1 or more, else it fires while the objective is kept, and its windows must be a short and a long one within the period of %s",
