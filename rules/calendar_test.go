@@ -63,6 +63,7 @@ func TestCalendarPeriods(t *testing.T) {
 
 // monthly is the share objective over calendar months in Berlin.
 func monthly(t *testing.T) Objective {
+	t.Helper()
 	return shareObjective(func(o *Objective) {
 		o.Period = 31 * testDay
 		o.Calendar = &Calendar{Month, 1, time.Date(2020, 1, 1, 0, 0, 0, 0, zone(t, "Europe/Berlin"))}

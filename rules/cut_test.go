@@ -214,7 +214,7 @@ func TestCorrectionsThatAreRefused(t *testing.T) {
 		"give an author":   func(c *Correction) { c.Author = " " },
 		"give a reason":    func(c *Correction) { c.Reason = "\x1b\n" },
 		"bytes each":       func(c *Correction) { c.Reason = strings.Repeat("x", maxWords+1) },
-		"corrections already": func(c *Correction) {
+		"corrections already": func(*Correction) {
 			for range maxCorrections {
 				if _, err := w.engine.Correct(context.Background(), good); err != nil {
 					t.Fatal(err)
@@ -257,8 +257,14 @@ func TestSegments(t *testing.T) {
 	}
 	got := segments([]era{{from: 5, budget: 1}, {from: 100, budget: 2}}, []Correction{c(90, 120), c(110, 130), c(200, 210)})
 	want := []segment{
-		{always, 90, 1, false}, {90, 100, 1, true}, {100, 110, 2, true}, {110, 120, 2, true}, {120, 130, 2, true},
-		{130, 200, 2, false}, {200, 210, 2, true}, {210, forever, 2, false},
+		{always, 90, 1, false},
+		{90, 100, 1, true},
+		{100, 110, 2, true},
+		{110, 120, 2, true},
+		{120, 130, 2, true},
+		{130, 200, 2, false},
+		{200, 210, 2, true},
+		{210, forever, 2, false},
 	}
 	// How what is taken out is cut does not matter; what is in does.
 	in := func(list []segment, t int64) (float64, bool) {
@@ -269,7 +275,7 @@ func TestSegments(t *testing.T) {
 		}
 		return math.NaN(), false
 	}
-	for at := int64(0); at < 300; at++ {
+	for at := range int64(300) {
 		b, out := in(got, at)
 		wb, wout := in(want, at)
 		if b != wb || out != wout {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
@@ -88,7 +90,7 @@ func (e *Engine) firstSlice(ctx context.Context, id string, from, to int64) (int
 	defer func() { _ = q.Close() }()
 	var first int64
 	seen := term{selector: id, matchers: []*labels.Matcher{
-		labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, sliceSeen),
+		labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, sliceSeen),
 		labels.MustNewMatcher(labels.MatchEqual, objectiveLabel, id),
 	}}
 	err = eachSeries(ctx, q, seen, func(_ labels.Labels, it chunkenc.Iterator) error {

@@ -129,9 +129,17 @@ func writeObjectives(out io.Writer, objectives []web.Objective) error {
 			state = "restoring, " + o.Restoring.Text
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s over %s\t%s\t%s\t%s\t%s\n", o.ID, state,
-			percent(&o.Target), o.Period, percent(o.ErrorRatio), times(o.BurnRate), percent(o.BudgetRemaining), firing(o.Alerts))
+			percent(&o.Target), over(o.Period), percent(o.ErrorRatio), times(o.BurnRate), percent(o.BudgetRemaining), firing(o.Alerts))
 	}
 	return w.Flush()
+}
+
+// over names a period in a sentence: "28d", "the month".
+func over(period string) string {
+	if strings.Contains(period, " ") || strings.TrimLeft(period, "0123456789") == period {
+		return "the " + period
+	}
+	return period
 }
 
 // percent writes a ratio; a figure that is not known is a dash.

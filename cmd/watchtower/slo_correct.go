@@ -82,7 +82,8 @@ func (c correcting) make(ctx context.Context, server client, args []string, out 
 	if c.from == "" || c.author == "" || c.reason == "" {
 		return errors.New("give --from, --reason and --author: those who read the figures later need to know")
 	}
-	now := time.Now()
+	// Distances are from the end of this minute, since corrections have whole minutes.
+	now := time.Now().Add(time.Minute - 1).Truncate(time.Minute)
 	from, err := parseMoment(c.from, now)
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)

@@ -88,7 +88,7 @@ func (e *explanation) wrap(lead, text string) {
 
 func (e *explanation) head(x web.Explanation) {
 	o := x.Objective
-	about := []string{percent(&o.Target) + " over " + o.Period}
+	about := []string{percent(&o.Target) + " over " + over(o.Period)}
 	if o.Team != "" {
 		about = append(about, "team "+o.Team)
 	}

@@ -111,14 +111,11 @@ func (row Row) Notes() []string {
 		notes = append(notes, "the target was another one for a part of the week; each time is judged by the target it had.")
 	}
 	if u := row.Uncorrected; u != nil {
-		note := fmt.Sprintf("%s were taken out", minutes(u.Minutes))
-		for i, c := range row.Corrections {
-			sep := "; "
-			if i == 0 {
-				sep = ": "
-			}
-			note += sep + c.words()
+		var said []string
+		for _, c := range row.Corrections {
+			said = append(said, c.words())
 		}
+		note := minutes(u.Minutes) + " were taken out: " + strings.Join(said, "; ")
 		if u.Total > 0 {
 			note += ". With that time " + Achieved(u.Achieved, row.Target) + " worked"
 		}

@@ -237,6 +237,9 @@ func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 		minutes := math.Round(t.Unseen.Minutes())
 		row.UnknownMinutes = &minutes
 	}
+	if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(week.to) {
+		week.to = s.UpdatedAt.In(week.to.Location()) // Hours to come are not quiet ones, and planned corrections none yet.
+	}
 	if t.Corrected > 0 {
 		row.addCorrections(src, t, week)
 	}
@@ -251,9 +254,6 @@ func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 	}
 	row.Burn = burn(bad, t.Allowed)
 	row.retargeted = math.Abs(t.Allowed-o.ErrorBudget()*t.Total) > rounding*t.Allowed
-	if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(week.to) {
-		week.to = s.UpdatedAt.In(week.to.Location()) // Hours to come are not quiet ones.
-	}
 	row.addHours(ctx, src, week)
 	return row
 }

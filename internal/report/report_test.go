@@ -308,7 +308,8 @@ func TestCorrections(t *testing.T) {
 	l := ledger{
 		statuses: []rules.Status{objective("a", "x", "A works", "")}, hours: map[string]map[time.Time]counts{"a-x": hours},
 		corrections: map[string][]rules.Correction{"a-x": {
-			{From: at, To: at.Add(2 * time.Hour), Author: "ana", Reason: "load *test*."}, revoked,
+			{From: at, To: at.Add(2 * time.Hour), Author: "ana", Reason: "load *test*."},
+			revoked,
 			{From: to, To: to.Add(time.Hour), Author: "ana", Reason: "next week's"},
 		}},
 	}
@@ -328,6 +329,21 @@ func TestCorrections(t *testing.T) {
 		if got := asJSON(t, r); !strings.Contains(got, want) {
 			t.Errorf("JSON does not say %s:\n%s", want, got)
 		}
+	}
+}
+
+func TestPlannedCorrectionIsNoneYet(t *testing.T) {
+	from, to := week47(t, "UTC")
+	s := objective("a", "x", "A works", "")
+	s.UpdatedAt = from.Add(50 * time.Hour)
+	hours := steady(from, s.UpdatedAt, counts{0, 1000, false})
+	hours[from] = counts{900, 1000, true}
+	l := ledger{statuses: []rules.Status{s}, hours: map[string]map[time.Time]counts{"a-x": hours}, corrections: map[string][]rules.Correction{"a-x": {
+		{From: from, To: from.Add(time.Hour), Author: "ana", Reason: "load test"},
+		{From: from.Add(100 * time.Hour), To: from.Add(101 * time.Hour), Author: "ana", Reason: "database upgrade"},
+	}}}
+	if row := build(t, l, from, to).Teams[0].Rows[0]; len(row.Corrections) != 1 || row.Corrections[0].Reason != "load test" {
+		t.Errorf("corrections %+v", row.Corrections)
 	}
 }
 

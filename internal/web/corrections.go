@@ -140,7 +140,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
-	if err == nil && d.Decode(&struct{}{}) != io.EOF { //nolint:errorlint // nothing else is the end
+	if err == nil && !errors.Is(d.Decode(&struct{}{}), io.EOF) {
 		err = errors.New("there is more than one value")
 	}
 	if err != nil {
@@ -167,8 +167,7 @@ func correctionFault(err error) error {
 // correctionRow is a correction on the page of its objective.
 type correctionRow struct {
 	Number         int64
-	From, To       moment
-	Length         string
+	When, Length   string // "Tue 24 Nov 2026, 18:30 to 20:30 UTC", "2 h".
 	Author, Reason string
 	State          string // "planned", "under way", "in force", "revoked by ana".
 	Revoked        bool
@@ -184,7 +183,7 @@ func (s *site) correctionRows(all []rules.Correction) (rows []correctionRow, old
 			break
 		}
 		row := correctionRow{
-			Number: c.ID, From: s.at(c.From), To: s.at(c.To), Length: span(c.To.Sub(c.From)), Author: c.Author, Reason: c.Reason,
+			Number: c.ID, When: s.fromTo(c.From, c.To), Length: span(c.To.Sub(c.From)), Author: c.Author, Reason: c.Reason,
 			State: strings.ReplaceAll(correctionState(c, s.o.Now()), "_", " "), Revoked: !c.RevokedAt.IsZero(),
 		}
 		if row.Revoked {
@@ -193,6 +192,16 @@ func (s *site) correctionRows(all []rules.Correction) (rows []correctionRow, old
 		rows = append(rows, row)
 	}
 	return rows, len(all) - len(rows)
+}
+
+// fromTo returns a stretch of time in the site's time zone.
+func (s *site) fromTo(from, to time.Time) string {
+	from, to = from.In(s.o.Zone), to.In(s.o.Zone)
+	const day = "Mon 2 Jan 2006"
+	if from.Format(day) == to.Format(day) && from.Format("MST") == to.Format("MST") {
+		return from.Format(day+", 15:04") + " to " + to.Format("15:04 MST")
+	}
+	return from.Format(day+", 15:04 MST") + " to " + to.Format(day+", 15:04 MST")
 }
 
 // generationRow is a version of an objective.

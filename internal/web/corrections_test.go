@@ -35,8 +35,9 @@ func (f *fakeCorrector) Revoke(_ context.Context, id int64, by string) (rules.Co
 var _ Corrector = (*fakeCorrector)(nil)
 
 // ask sends a request with a body and headers given as "Name: value".
-func ask(t *testing.T, h http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+func ask(t *testing.T, h http.Handler, target, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
+	method, path, _ := strings.Cut(target, " ")
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
@@ -56,7 +57,7 @@ const (
 func TestCorrectByAPI(t *testing.T) {
 	corrector := &fakeCorrector{}
 	site := newSite(t, func(o *Options) { o.Corrector = corrector })
-	w := ask(t, site, http.MethodPost, correctionsPath, goodBody, isJSON+"; charset=utf-8", "Origin: http://localhost:9911", "Sec-Fetch-Site: same-origin")
+	w := ask(t, site, "POST "+correctionsPath, goodBody, isJSON+"; charset=utf-8", "Origin: http://localhost:9911", "Sec-Fetch-Site: same-origin")
 	var got Correction
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusCreated {
 		t.Fatalf("%d %s", w.Code, w.Body)
@@ -65,11 +66,11 @@ func TestCorrectByAPI(t *testing.T) {
 		t.Errorf("kept %+v", got)
 	}
 	// Whoever logged in is the author unless another is named.
-	w = ask(t, site, http.MethodPost, correctionsPath, `{"from": "2026-11-19T12:00:00Z", "to": "2026-11-19T13:00:00Z", "reason": "x"}`, isJSON, "Authorization: Basic YmVuOnNlY3JldA==")
+	w = ask(t, site, "POST "+correctionsPath, `{"from": "2026-11-19T12:00:00Z", "to": "2026-11-19T13:00:00Z", "reason": "x"}`, isJSON, "Authorization: Basic YmVuOnNlY3JldA==")
 	if w.Code != http.StatusCreated || corrector.asked[1].Author != "ben" {
 		t.Errorf("%d, asked %+v", w.Code, corrector.asked)
 	}
-	w = ask(t, site, http.MethodDelete, "/api/watchtower/v1/corrections/7?author=eve", "")
+	w = ask(t, site, "DELETE /api/watchtower/v1/corrections/7?author=eve", "")
 	if w.Code != http.StatusOK || corrector.by[0] != "7 eve" || !strings.Contains(w.Body.String(), `"state": "revoked"`) {
 		t.Errorf("%d %s, asked %v", w.Code, w.Body, corrector.by)
 	}
@@ -100,7 +101,7 @@ func TestCorrectionsThatTheAPIRefuses(t *testing.T) {
 		{"PUT", correctionsPath, goodBody, []string{isJSON}, 405, "GET, HEAD, POST"},
 		{"GET", "/api/watchtower/v1/corrections/7", "", nil, 405, "This takes DELETE"},
 	} {
-		w := ask(t, site, test.method, test.path, test.body, test.headers...)
+		w := ask(t, site, test.method+" "+test.path, test.body, test.headers...)
 		if w.Code != test.status || !strings.Contains(w.Body.String(), test.says) {
 			t.Errorf("%s %s %.40s %v: %d %s, want %d %q", test.method, test.path, test.body, test.headers, w.Code, w.Body, test.status, test.says)
 		}
@@ -114,17 +115,17 @@ func TestCorrectionsThatTheAPIRefuses(t *testing.T) {
 		errors.New("keep the correction: disk I/O error: /data/secret/state"): `500 "Something went wrong on our side. The log says what."`,
 	} {
 		corrector.fail = err
-		w := ask(t, site, http.MethodPost, correctionsPath, goodBody, isJSON)
+		w := ask(t, site, "POST "+correctionsPath, goodBody, isJSON)
 		var answer apiError
 		_ = json.Unmarshal(w.Body.Bytes(), &answer)
 		if got := fmt.Sprintf("%d %q", w.Code, answer.Error); got != want {
 			t.Errorf("%v became %s, want %s", err, got, want)
 		}
 	}
-	if w := ask(t, newSite(t, nil), http.MethodPost, correctionsPath, goodBody, isJSON); w.Code != 501 {
+	if w := ask(t, newSite(t, nil), "POST "+correctionsPath, goodBody, isJSON); w.Code != 501 {
 		t.Errorf("without a corrector: %d", w.Code)
 	}
-	if w := ask(t, newSite(t, nil), http.MethodDelete, "/api/watchtower/v1/corrections/1", ""); w.Code != 501 {
+	if w := ask(t, newSite(t, nil), "DELETE /api/watchtower/v1/corrections/1", ""); w.Code != 501 {
 		t.Errorf("without a corrector: %d", w.Code)
 	}
 }
@@ -162,7 +163,7 @@ func TestCorrectionsAreShown(t *testing.T) {
 	site := newSite(t, func(o *Options) { o.Engine = corrected() })
 	page := get(t, site, "/objectives/share-requests").Body.String()
 	for _, want := range []string{
-		"Corrections", "the &lt;b&gt;prober&lt;/b&gt; was broken", "ana", "revoked by ben", "under way", "planned", "in force",
+		"Corrections", "the &lt;b&gt;prober&lt;/b&gt; was broken", "ana", "revoked by ben", "Thu 19 Nov 2026, 13:33 to 14:33 UTC", "under way", "planned", "in force",
 		"95% with what was taken out", "99.9% over the month", "Over other periods", "7d", "40% left", "quarter", "no data",
 		"What was promised when", "Before: 99.5% is promised", "99.9% is promised, and other events are counted than before",
 		`href="/api/watchtower/v1/objectives/share-requests/corrections"`,
