@@ -157,3 +157,40 @@ func TestObjectiveOverSeveralPeriods(t *testing.T) {
 		t.Errorf("the week began on %s", s.Periods[2].Start)
 	}
 }
+
+// TestQuarterBeginsAtLocalMidnight counts over the edge of a quarter in Berlin, which is
+// at 22:00 UTC: an event at midnight is the old quarter's last, the next one the new one's
+// first, also for a process that starts at the edge or was not there when it passed.
+func TestQuarterBeginsAtLocalMidnight(t *testing.T) {
+	berlin := zone(t, "Europe/Berlin")
+	edge := time.Date(2026, 10, 1, 0, 0, 0, 0, berlin)
+	for name, end := range map[string]func(*world){
+		"running on":       func(*world) {},
+		"restart":          func(w *world) { w.stop(); w.start() },
+		"kill":             func(w *world) { w.start() },
+		"away at midnight": func(w *world) { w.stop(); w.now = w.now.Add(10 * time.Minute); w.start() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.now = time.Date(2026, 9, 30, 19, 0, 0, 0, time.UTC)
+			w.opts.Objectives = []Objective{shareObjective(func(o *Objective) {
+				o.Period, o.Calendar = 92*testDay+time.Hour, &Calendar{Quarter, 1, time.Date(2020, 1, 1, 0, 0, 0, 0, berlin)}
+			})}
+			w.start()
+			w.hours(2, 10, 0.001)
+			w.traffic(59*time.Minute, time.Minute, 10, 0.001)
+			end(w)
+			if w.now.Before(edge) {
+				w.traffic(time.Minute, time.Minute, 10, 0.001)
+				if s := w.status(share); !s.PeriodStart.Equal(edge) || s.Total != 0 {
+					t.Errorf("at midnight %v events since %s, want none of the new quarter", s.Total, s.PeriodStart)
+				}
+			}
+			w.traffic(30*time.Minute, time.Minute, 10, 0.001)
+			s, want := w.status(share), 30*600.0
+			if !s.PeriodStart.Equal(edge) || !near(s.Total, want, 1e-6) {
+				t.Errorf("since %s %v events, want %v since %s", s.PeriodStart, s.Total, want, edge)
+			}
+		})
+	}
+}
