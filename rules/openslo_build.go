@@ -37,6 +37,7 @@ func (s *openslo) objectives(o *opensloObject) []Objective {
 		return nil
 	}
 	var out []Objective
+	parts := 0
 	for i, e := range slo.objectives {
 		d, ok := s.entry(o, e, i)
 		if !ok {
@@ -55,9 +56,9 @@ func (s *openslo) objectives(o *opensloObject) []Objective {
 			out[i].Alerting = Alerting{Name: alerting.Name, Page: AlertSpec{Disabled: true}, Ticket: AlertSpec{Disabled: true}}.clone()
 		}
 		whole.Alerting, whole.Notes = alerting.clone(), append(whole.Notes, notes...)
-		out = append(out, whole)
+		parts, out = len(out), append(out, whole)
 	}
-	return s.finish(o, out, own > 1)
+	return s.finish(o, out, parts)
 }
 
 // entry builds the objective of one entry, without its alerts.
@@ -166,14 +167,15 @@ func slug(name, otherwise string) string {
 }
 
 // finish reads our own keys into the objectives of an SLO and returns those without
-// a fault. Of a composite only the last, the whole, alerts.
-func (s *openslo) finish(o *opensloObject, all []Objective, composite bool) []Objective {
+// a fault. The first of them, as many as parts, are those of a composite and do not
+// alert.
+func (s *openslo) finish(o *opensloObject, all []Objective, parts int) []Objective {
 	var out []Objective
 	for i, d := range all {
 		before := o.count
 		ours := &keys{faults: o.faults, prefix: annotationPrefix, nodes: map[string]*yaml.Node{}}
 		ours.gatherAnnotations(o.annotations)
-		if composite && i < len(all)-1 {
+		if i < parts {
 			delete(ours.nodes, "alerts")
 		}
 		ours.apply(&d)

@@ -77,7 +77,7 @@ func TestOpenSLOFaults(t *testing.T) {
 		edit("target: 0.99", "target: 0.99\n      op: eq"):                                                            `op "eq" is not known`,
 		edit("target: 0.99", "target: 0.99\n      compositeWeight: 0"):                                                "compositeWeight must be above 0",
 		edit("target: 0.99", "target: 0.05"):                                                                          "no page of this objective can fire",
-		edit("Occurrences", "Occurence"):                                                                              `s.yaml:17: spec.budgetingMethod "Occurence" is not known`,
+		edit("Occurrences", "ByEvents"):                                                                               `s.yaml:17: spec.budgetingMethod "ByEvents" is not known`,
 		timeslices("timeSliceWindow: 1m"):                                                                             "s.yaml:19: timeSliceTarget is missing",
 		timeslices("timeSliceTarget: 95"):                                                                             "timeSliceTarget 95 must be a ratio above 0",
 		timeslices("timeSliceTarget: 0.9, timeSliceWindow: 7m"):                                                       "timeSliceWindow 7m must be whole minutes that divide a day",

@@ -15,7 +15,7 @@ kind: SLO
 metadata:
   name: checkout-works
   displayName: Checkout works
-  labels: {team: shop, cost-centre: "7", tags: [auth, web]}
+  labels: {team: shop, cost-unit: "7", tags: [auth, web]}
   annotations:
     other.example/key: "[not ours"
     watchtower/meaning: "Nobody can buy: revenue stops"
@@ -206,7 +206,7 @@ func TestReadOpenSLO(t *testing.T) {
 		ID: "shop-checkout-works", Service: "shop", SLO: "checkout-works", Team: "shop",
 		Description: "Orders are placed without an error.", Promise: "Orders are placed without an error.", Meaning: "Nobody can buy: revenue stops",
 		Target: 0.995, Period: 31*testDay + time.Hour, Calendar: &Calendar{Month, 1, time.Date(2024, 1, 1, 0, 0, 0, 0, loc)},
-		Labels: map[string]string{"team": "shop", "cost_centre": "7", "tags": "auth,web", "tier": "1"},
+		Labels: map[string]string{"team": "shop", "cost_unit": "7", "tags": "auth,web", "tier": "1"},
 		SLI: SLI{
 			ErrorQuery: `sum(rate(orders_total[{{.window}}])) - (sum(rate(orders_total{outcome!="error"}[{{.window}}])) or vector(0))`,
 			TotalQuery: `sum(rate(orders_total[{{.window}}]))`,

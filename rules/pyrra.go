@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -227,9 +228,7 @@ func (p *pyrra) metrics(n *yaml.Node, what string, names []string, more fields) 
 			p.each(n, what+".grouping", func(n *yaml.Node) { p.grouping = append(p.grouping, p.text(n, what+".grouping")) })
 		},
 	}
-	for name, read := range more {
-		known[name] = read
-	}
+	maps.Copy(known, more)
 	for _, name := range names {
 		known[name] = func(n *yaml.Node) {
 			p.object(n, what+"."+name, fields{"metric": func(n *yaml.Node) {
