@@ -153,7 +153,9 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 	var last int64
 	err = e.eachSlice(ctx, tr.id, counted, now, func(s slice) {
 		last = max(last, s.end)
-		count(s.end, s.Bad, s.Total)
+		if s.Bad != 0 || s.Total != 0 {
+			count(s.end, s.Bad, s.Total)
+		}
 		if s.Seen > 0 {
 			b.Arrive(s.end, s.Seen)
 		}

@@ -64,6 +64,19 @@ func histogramSample(t int64, h *histogram.FloatHistogram) sample {
 	return s
 }
 
+// eachFloat calls f for every float of a series, in order of time.
+func eachFloat(it chunkenc.Iterator, f func(t int64, v float64)) {
+	for {
+		switch it.Next() {
+		case chunkenc.ValNone:
+			return
+		case chunkenc.ValFloat:
+			f(it.At())
+		default: // No slice is a histogram.
+		}
+	}
+}
+
 // samplesOf reads the samples of exactly one series in [from, to].
 func samplesOf(ctx context.Context, store storage.Queryable, lset labels.Labels, from, to int64) ([]sample, error) {
 	q, err := store.Querier(from, to)

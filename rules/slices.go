@@ -150,19 +150,20 @@ func (e *Engine) eachSlice(ctx context.Context, id string, from, to int64, f fun
 		labels.MustNewMatcher(labels.MatchEqual, objectiveLabel, id),
 	}}
 	return eachSeries(ctx, q, all, func(lset labels.Labels, it chunkenc.Iterator) error {
-		name := lset.Get(model.MetricNameLabel)
-		eachSample(it, func(in sample) {
-			s := slice{end: in.t}
-			switch name {
-			case sliceTotal:
-				s.Total = in.v
-			case sliceBad:
-				s.Bad = in.v
-			case sliceSeen:
-				s.Seen = int64(in.v)
-			}
-			f(s)
-		})
+		// There are a million samples for a month of a few objectives: what can be decided
+		// once is decided here.
+		switch lset.Get(model.MetricNameLabel) {
+		case sliceTotal:
+			eachFloat(it, func(end int64, v float64) { f(slice{end, ledger.Cell{Total: v}}) })
+		case sliceBad:
+			eachFloat(it, func(end int64, v float64) {
+				if v != 0 {
+					f(slice{end, ledger.Cell{Bad: v}})
+				}
+			})
+		case sliceSeen:
+			eachFloat(it, func(end int64, v float64) { f(slice{end, ledger.Cell{Seen: int64(v)}}) })
+		}
 		return nil
 	})
 }

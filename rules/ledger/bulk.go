@@ -5,7 +5,11 @@ package ledger
 type Bulk struct {
 	l      *Ledger
 	deltas [][][2]float64
-	total  Cell
+	// newest is the last boundary of each level, oldest the second of its first one;
+	// before is what lies before that, which most of a long past does for most levels.
+	newest, oldest []int64
+	before         [][2]float64
+	total          Cell
 	// seen is a bit for each grain of time after from.
 	from, grain int64
 	seen        []uint64
@@ -27,8 +31,13 @@ func (l *Ledger) Bulk(from, to int64) *Bulk {
 		l.seal(s)
 	}
 	b := &Bulk{l: l, from: max(from, l.frontier)}
+	b.before = make([][2]float64, len(l.levels))
 	for i := range l.levels {
-		b.deltas = append(b.deltas, make([][2]float64, l.levels[i].n))
+		lv := &l.levels[i]
+		newest := l.sealed / lv.res
+		b.newest = append(b.newest, newest)
+		b.oldest = append(b.oldest, (newest-lv.n+1)*lv.res)
+		b.deltas = append(b.deltas, make([][2]float64, lv.n))
 	}
 	const grains = 1 << 18
 	b.grain = max(1000, (to-b.from)/grains/1000*1000+1000)
@@ -53,10 +62,15 @@ func (b *Bulk) Add(t int64, bad, total float64) {
 	b.total.Total += total
 	l.addMarks(t, bad, total)
 	for i := range l.levels {
+		if s <= b.oldest[i] {
+			d := &b.before[i]
+			d[0] += bad
+			d[1] += total
+			continue
+		}
 		lv := &l.levels[i]
-		newest := l.sealed / lv.res
-		k := max((s+lv.res-1)/lv.res, newest-lv.n+1)
-		if k > newest {
+		k := (s + lv.res - 1) / lv.res
+		if k > b.newest[i] {
 			continue
 		}
 		d := &b.deltas[i][k%lv.n]
@@ -98,7 +112,7 @@ func (b *Bulk) Flush() {
 	for i := range l.levels {
 		lv := &l.levels[i]
 		newest := l.sealed / lv.res
-		var run [2]float64
+		run := b.before[i]
 		for k := max(newest-lv.n+1, 0); k <= newest; k++ {
 			d := b.deltas[i][k%lv.n]
 			run[0] += d[0]
@@ -131,6 +145,10 @@ func (b *Bulk) Flush() {
 func (b *Bulk) cover() {
 	start := int64(-1)
 	for i := int64(0); i <= int64(len(b.seen))*64; i++ {
+		// Most words are all seen or all unseen.
+		for i%64 == 0 && int(i/64) < len(b.seen) && (start < 0 && b.seen[i/64] == 0 || start >= 0 && b.seen[i/64] == ^uint64(0)) {
+			i += 64
+		}
 		set := i < int64(len(b.seen))*64 && b.seen[i/64]&(1<<(i%64)) != 0
 		switch {
 		case set && start < 0:
