@@ -67,6 +67,8 @@ func Build(in Input) ([]Dashboard, error) {
 	objectives := slices.SortedFunc(slices.Values(in.Objectives), func(a, b rules.Objective) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID))
 	})
+	// Groups are drawn with their whole, by a label.
+	objectives = slices.DeleteFunc(objectives, func(o rules.Objective) bool { return o.Parent != "" })
 	services := map[string][]rules.Objective{}
 	for _, o := range objectives {
 		services[o.Service] = append(services[o.Service], o)

@@ -39,7 +39,7 @@ func nowPanels(count int) []panel {
 			shows:   fmt.Sprintf("How many objectives are being evaluated. %d were written when this dashboard was generated.", count),
 			normal:  "the number of objectives that were written.",
 			act:     "fewer means that some are not evaluated: look at /status. More means that the dashboards have to be generated anew.",
-			queries: []query{{"count(max by (sloth_id) (slo:objective:ratio)) or vector(0)", "objectives"}},
+			queries: []query{{"count(max by (sloth_id) (slo:objective:ratio{watchtower_parent=\"\"})) or vector(0)", "objectives"}},
 			unit:    "none", decimals: new(0.0),
 		},
 		{
@@ -47,7 +47,7 @@ func nowPanels(count int) []panel {
 			shows:   "Objectives that have failed more often in their period than they may.",
 			normal:  "none.",
 			act:     act + " For its service, put reliability before features until the budget recovers.",
-			queries: []query{{"count(max by (sloth_id) (slo:period_error_budget_remaining:ratio) <= 0) or vector(0)", "spent"}},
+			queries: []query{{"count(max by (sloth_id) (slo:period_error_budget_remaining:ratio{watchtower_parent=\"\"}) <= 0) or vector(0)", "spent"}},
 			unit:    "none", decimals: new(0.0), steps: []step{{nil, colorGood}, {new(1.0), colorBad}},
 		},
 		{
@@ -55,7 +55,7 @@ func nowPanels(count int) []panel {
 			shows:   fmt.Sprintf("Objectives that spend their budget at least %s times faster than allowed at this moment. If it goes on, somebody is paged.", number(fastBurn)),
 			normal:  "none; one for a few minutes now and then.",
 			act:     act + " Is there a deploy, a campaign or an incident at that time?",
-			queries: []query{{fmt.Sprintf("count(max by (sloth_id) (slo:current_burn_rate:ratio) >= %s) or vector(0)", number(fastBurn)), "burning"}},
+			queries: []query{{fmt.Sprintf("count(max by (sloth_id) (slo:current_burn_rate:ratio{watchtower_parent=\"\"}) >= %s) or vector(0)", number(fastBurn)), "burning"}},
 			unit:    "none", decimals: new(0.0), steps: rising(1, 2),
 		},
 		{
@@ -63,18 +63,21 @@ func nowPanels(count int) []panel {
 			shows:   "Objectives with less than a quarter of their budget left, but not yet none.",
 			normal:  "few.",
 			act:     act + " Think twice before a campaign or a risky release on that service.",
-			queries: []query{{fmt.Sprintf("count((max by (sloth_id) (slo:period_error_budget_remaining:ratio) > 0) < %s) or vector(0)", number(lowBudget)), "low"}},
+			queries: []query{{fmt.Sprintf("count((max by (sloth_id) (slo:period_error_budget_remaining:ratio{watchtower_parent=\"\"}) > 0) < %s) or vector(0)", number(lowBudget)), "low"}},
 			unit:    "none", decimals: new(0.0), steps: rising(1, 3),
 		},
 	}
 }
+
+// wholes selects the series of objectives and not those of their groups.
+const wholes = `{watchtower_parent=""}`
 
 // identity are the labels of a row of the table.
 const identity = "sloth_id, sloth_service, sloth_slo"
 
 // objectivesTable lists every objective, the worst on top.
 func (in Input) objectivesTable(count int) panel {
-	of := func(series string) string { return fmt.Sprintf("max by (%s) (%s)", identity, series) }
+	of := func(series string) string { return fmt.Sprintf("max by (%s) (%s%s)", identity, series, wholes) }
 	left, burn := of("slo:period_error_budget_remaining:ratio"), of("slo:current_burn_rate:ratio")
 	// 3 spent, 2 burning, 1 low, 0 fine: the first that holds.
 	state := fmt.Sprintf("sort_desc((%s <= 0) * 0 + 3 or (%s >= %s) * 0 + 2 or (%s < %s) * 0 + 1 or %s * 0)",
@@ -116,7 +119,7 @@ func trendPanels() []panel {
 			shows:   "The unspent share of allowed failures over time, for the ten objectives with the least.",
 			normal:  "lines that fall slowly, and rise again as old failures leave the period.",
 			act:     "a step down is an incident; a steady slope is a fault nobody is paged for. Look for the cause at the top of the slope.",
-			queries: []query{{"bottomk(10, max by (sloth_id) (slo:period_error_budget_remaining:ratio))", "{{sloth_id}}"}},
+			queries: []query{{"bottomk(10, max by (sloth_id) (slo:period_error_budget_remaining:ratio{watchtower_parent=\"\"}))", "{{sloth_id}}"}},
 			unit:    ratio, steps: falling(0, lowBudget), line: true,
 		},
 		{
@@ -124,7 +127,7 @@ func trendPanels() []panel {
 			shows:   "How many times faster than allowed budgets are being spent, for the ten fastest.",
 			normal:  "below 1, with short peaks.",
 			act:     "several lines rising together share a cause: a database, a provider, a deploy. Start with what they have in common.",
-			queries: []query{{"topk(10, max by (sloth_id) (slo:current_burn_rate:ratio))", "{{sloth_id}}"}},
+			queries: []query{{"topk(10, max by (sloth_id) (slo:current_burn_rate:ratio{watchtower_parent=\"\"}))", "{{sloth_id}}"}},
 			unit:    "suffix:x", softMin: new(0.0), steps: rising(1, fastBurn), line: true,
 		},
 	}

@@ -76,6 +76,9 @@ const recorded = `
   slo:current_burn_rate:ratio{sloth_id="c", sloth_service="s", sloth_slo="c"} 2+0x10
   slo:period_burn_rate:ratio{sloth_id="b", sloth_service="s", sloth_slo="b", sloth_window="x"} 0.5+0x10
   slo:error_budget:ratio{sloth_id="b", sloth_service="s", sloth_slo="b"} 0.01+0x10
+  slo:period_error_budget_remaining:ratio{sloth_id="a:x", sloth_service="s", sloth_slo="a", route="/x", watchtower_parent="a"} -0.5+0x10
+  slo:current_burn_rate:ratio{sloth_id="a:x", sloth_service="s", sloth_slo="a", route="/x", watchtower_parent="a"} 50+0x10
+  slo:current_burn_rate:ratio{sloth_id="a:none", sloth_service="s", sloth_slo="a", route="none", watchtower_parent="a"} 1+0x10
 `
 
 func TestOverviewQueries(t *testing.T) {
@@ -84,6 +87,26 @@ func TestOverviewQueries(t *testing.T) {
 	same(t, []string{"b s b 0.995"}, ask(t, recorded, panelQuery(t, rows, "all/objectives", 3)))
 	for key, want := range map[string]string{"now/spent": "1", "now/burning": "2", "now/low": "1", "now/count": "0"} {
 		same(t, []string{want}, ask(t, recorded, panelQuery(t, rows, key, 0)))
+	}
+}
+
+// The overview counts objectives and not their groups; those have two panels with a line each.
+func TestGroupsAreDrawnByTheirLabel(t *testing.T) {
+	o := objective("s", "a", 0.99, 28*day)
+	o.ID, o.GroupBy = "a", []string{"route"}
+	member := o
+	member.ID, member.Parent, member.GroupBy = "a:x", "a", nil
+	rows := Input{}.service("s", []rules.Objective{o}).rows
+	same(t, []string{"/x 50", "none 1"}, ask(t, recorded, panelQuery(t, rows, "groups/a/burn", 0)))
+	same(t, []string{"/x -0.5"}, ask(t, recorded, panelQuery(t, rows, "groups/a/budget", 0)))
+	all, err := Build(Input{Objectives: []rules.Objective{o, member}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range all {
+		if strings.Contains(string(d.JSON), "a:x") {
+			t.Errorf("%s draws a group by its name", d.Title)
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ func (in Input) service(name string, objectives []rules.Objective) board {
 	}
 	for _, o := range objectives {
 		b.rows = append(b.rows, in.objective(o))
+		if len(o.GroupBy) > 0 {
+			b.rows = append(b.rows, in.groups(o))
+		}
 	}
 	b.rows = append(b.rows, metricsRow(name), in.spansRow(name), in.outgoingRow(name))
 	return b
@@ -57,6 +60,44 @@ func (in Input) objective(o rules.Objective) row {
 		key:    "objective/" + o.ID,
 		title:  fmt.Sprintf("%s: %s %% over %s", strings.TrimSuffix(o.Promise, "."), number(o.Target*100), spell(o.Period)),
 		stacks: []stack{{budget, burn}, {in.success(o, links)}, {in.alarm(o, links)}},
+	}
+}
+
+// groups plans the row of a promise's groups, which are found by their label: there may
+// be many, and they come and go.
+func (in Input) groups(o rules.Objective) row {
+	by := strings.Join(o.GroupBy, " and ")
+	legend := ""
+	for i, label := range o.GroupBy {
+		if i > 0 {
+			legend += " "
+		}
+		legend += "{{" + label + "}}"
+	}
+	of := func(series string) string {
+		return fmt.Sprintf("max by (%s) (%s{watchtower_parent=%s})", strings.Join(o.GroupBy, ", "), series, quote(o.ID))
+	}
+	return row{
+		key:   "groups/" + o.ID,
+		title: fmt.Sprintf("%s, by %s", strings.TrimSuffix(o.Promise, "."), by),
+		stacks: beside(
+			panel{
+				kind: lines, key: "burn", title: "Fastest burn by " + by, width: 12, height: 8,
+				shows:   "How many times faster than allowed each group spends its own budget, for the ten fastest.",
+				normal:  "below 1, with short peaks.",
+				act:     "one line far above the others is the part that is broken while the whole may look fine; lines that rise together share a cause.",
+				queries: []query{{"topk(10, " + of("slo:current_burn_rate:ratio") + ")", legend}},
+				unit:    "suffix:x", softMin: new(0.0), steps: rising(1, pageFactor(o)), line: true,
+			},
+			panel{
+				kind: lines, key: "budget", title: "Least budget left by " + by, width: 12, height: 8,
+				shows:   "The unspent share of allowed failures of each group, for the ten with the least.",
+				normal:  "lines that fall slowly, and rise again as old failures leave the period.",
+				act:     "a group whose budget is gone breaks the promise to the people who use that part: put it before new features there.",
+				queries: []query{{"bottomk(10, " + of("slo:period_error_budget_remaining:ratio") + ")", legend}},
+				unit:    ratio, steps: falling(0, lowBudget), line: true,
+			},
+		),
 	}
 }
 
