@@ -101,6 +101,9 @@ func (row Row) Notes() []string {
 	if row.Consequence != "" {
 		notes = append(notes, row.Consequence)
 	}
+	if row.Groups != nil && row.Groups.Count > 0 {
+		notes = append(notes, row.Groups.words())
+	}
 	if row.Problem != "" {
 		notes = append(notes, row.Problem)
 	}

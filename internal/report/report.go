@@ -116,6 +116,8 @@ type Row struct {
 	Corrections []Correction `json:"corrections,omitempty"` // Those that fall into the week.
 	Uncorrected *Uncorrected `json:"uncorrected,omitempty"` // The week without them.
 
+	Groups *Groups `json:"groups,omitempty"` // Of an objective that is split by labels.
+
 	BudgetLeft *float64 `json:"budget_left"` // Of the whole period, now; negative when overspent.
 
 	Meaning     string `json:"meaning,omitempty"`     // What it costs people when the promise is broken, if the spec says so.
@@ -173,7 +175,7 @@ func (h Hour) When() string {
 // Build reads one week from src. The time zone of the report is that of from. The only error is that of ctx: an objective
 // whose counts cannot be read keeps its row, which says why.
 func Build(ctx context.Context, src Source, from, to time.Time) (Report, error) {
-	statuses := src.Statuses()
+	statuses, members := membersOf(src.Statuses())
 	r := Report{Week: WeekName(from), From: from, To: to, Zone: from.Location().String(), Teams: []Team{}}
 	teams := map[string][]Row{}
 	for _, s := range statuses {
@@ -181,6 +183,7 @@ func Build(ctx context.Context, src Source, from, to time.Time) (Report, error) 
 			return Report{}, fmt.Errorf("build report of %s: %w", r.Week, err)
 		}
 		row := buildRow(ctx, src, s, span{from, to})
+		row.Groups = groupsOf(ctx, src, s.Objective, members[s.Objective.ID], span{from, to})
 		switch row.Outcome {
 		case Kept:
 			r.Kept++
