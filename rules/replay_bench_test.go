@@ -44,7 +44,7 @@ func month(b *testing.B, from time.Time) *tsdb.DB {
 			ratio = 0.2
 		}
 		for i := range values {
-			if (n+i*1000)%(int(7*benchDay/step)) == 0 {
+			if (n+i*1000)%int(7*benchDay/step) == 0 {
 				values[i] = 0
 			}
 			values[i] += math.Round(rate * []float64{1 - ratio, ratio}[i%2])

@@ -86,11 +86,11 @@ func (t tally) moves(both int) string {
 	}
 	add(t.earlier, t.earlierBy, "earlier")
 	add(t.later, t.laterBy, "later")
-	switch {
-	case t.same == 0:
-	case t.same == both:
+	switch t.same {
+	case 0:
+	case both:
 		said = append(said, "at the same time")
-	case t.same == 1:
+	case 1:
 		said = append(said, "1 is at the same time")
 	default:
 		said = append(said, fmt.Sprintf("%d are at the same time", t.same))

@@ -27,6 +27,9 @@ type Plan struct {
 	From, To time.Time
 	// Zone says when it is night; UTC when nil.
 	Zone *time.Location
+	// Expected tells how many events of a service were announced on top of its usual
+	// traffic, as for a server's engine; nil when nobody announced anything.
+	Expected func(service string, from, to time.Time) (volume float64, ok bool)
 	// MaxSeries and MaxSamples bound what is read; there are general limits when 0.
 	MaxSeries, MaxSamples int
 }
@@ -55,7 +58,7 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	defer done()
 	r.engine, err = rules.NewEngine(rules.EngineOptions{
 		Objectives: p.Objectives, Store: nothing{}, Ledger: nothing{}, Query: query,
-		Now: func() time.Time { return r.now }, Send: r.send,
+		Now: func() time.Time { return r.now }, Send: r.send, Expected: p.Expected,
 	})
 	if err != nil {
 		return Result{}, err

@@ -141,19 +141,25 @@ func lasted(a *Alert) string {
 	return span(a.ResolvedAt.Sub(a.FiredAt))
 }
 
-// objective tells one objective in a sentence or two.
+// objective tells one objective in a few sentences.
 func (t *teller) objective(r Result, s *Summary) {
-	t.sayf("%s: %s; %s", s.Objective, t.sent(s), t.budget(s))
+	t.sayf("%s: %s.\n", s.Objective, t.sent(s))
+	if s.Total == 0 {
+		t.sayf("It saw no event: %s.\n", s.Reason)
+		return
+	}
 	if first, slowest := delays(r, s); first != nil {
-		t.sayf("; the first page came %s after the %s began", about(time.Duration(first.Delay)), first.cause())
+		which := "The first page"
+		if s.Pages == 1 {
+			which = "The page"
+		}
+		t.sayf("%s came %s after the %s began", which, about(time.Duration(first.Delay)), first.cause())
 		if slowest.Delay > first.Delay {
 			t.sayf(", the slowest after %s", about(time.Duration(slowest.Delay)))
 		}
+		t.sayf(". ")
 	}
-	t.sayf(".\n")
-	if s.Total == 0 {
-		t.sayf("It saw no event: %s.\n", s.Reason)
-	}
+	t.sayf("The budget ended at %s.\n", Percent(s.BudgetRemaining))
 }
 
 // cause is what the alert is about, in a word.
@@ -264,11 +270,8 @@ func number(v float64) string {
 
 // length writes a long time: "30d", "2h".
 func length(d time.Duration) string {
-	if d >= 24*time.Hour && d%time.Hour == 0 && d%(24*time.Hour) != 0 {
-		return fmt.Sprintf("%dd %dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-	}
-	if d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	if d >= week {
+		return fmt.Sprintf("%dd", d.Round(24*time.Hour)/(24*time.Hour))
 	}
 	return span(d)
 }
