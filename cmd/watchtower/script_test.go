@@ -42,6 +42,8 @@ func TestScripts(t *testing.T) {
 			"count":  cmdCount,
 			"now":    cmdNow,
 			"hup":    cmdHangUp,
+
+			"history": cmdHistory,
 		},
 	})
 }

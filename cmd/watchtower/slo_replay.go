@@ -82,7 +82,7 @@ type replayCommand struct {
 type history interface {
 	// bounds are the times it reaches from and to, zero when it does not say.
 	bounds() (first, last time.Time)
-	replay(ctx context.Context, ask web.ReplayRequest) (replay.Result, error)
+	run(ctx context.Context, ask web.ReplayRequest) (replay.Result, error)
 	close() error
 }
 
@@ -104,16 +104,14 @@ func (c *replayCommand) run(ctx context.Context, args []string, out io.Writer) (
 	}
 	var results []replay.Result
 	for _, spec := range specs {
+		ask.File, ask.Spec = "", ""
 		if spec != runningSpec {
-			text, err := os.ReadFile(spec)
-			if err != nil {
-				return fmt.Errorf("read the spec: %w", err)
+			ask.File = spec
+			if ask.Spec, err = readSpec(spec); err != nil {
+				return err
 			}
-			ask.File, ask.Spec = spec, string(text)
-		} else {
-			ask.File, ask.Spec = "", ""
 		}
-		result, err := c.history.replay(ctx, ask)
+		result, err := c.history.run(ctx, ask)
 		if err != nil {
 			return err
 		}
@@ -131,6 +129,16 @@ func (c *replayCommand) run(ctx context.Context, args []string, out io.Writer) (
 		return writeIndented(out, diff)
 	}
 	return diff.Write(out, c.zone)
+}
+
+// readSpec reads the text of a spec, which must be without fault.
+func readSpec(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read the spec: %w", err)
+	}
+	_, err = rules.ParseObjectives(path, text)
+	return string(text), err
 }
 
 // specs returns the specs to replay, one or two of them, and the IDs among the
@@ -261,7 +269,7 @@ func (h *localHistory) close() error {
 	return h.closer()
 }
 
-func (h *localHistory) replay(ctx context.Context, ask web.ReplayRequest) (replay.Result, error) {
+func (h *localHistory) run(ctx context.Context, ask web.ReplayRequest) (replay.Result, error) {
 	objectives, err := rules.ParseObjectives(ask.File, []byte(ask.Spec))
 	if err != nil {
 		return replay.Result{}, err
@@ -290,7 +298,7 @@ type remoteHistory struct{ server client }
 func (h remoteHistory) bounds() (first, last time.Time) { return first, last }
 func (h remoteHistory) close() error                    { return nil }
 
-func (h remoteHistory) replay(ctx context.Context, ask web.ReplayRequest) (replay.Result, error) {
+func (h remoteHistory) run(ctx context.Context, ask web.ReplayRequest) (replay.Result, error) {
 	var result replay.Result
 	body, err := json.Marshal(ask)
 	if err != nil {

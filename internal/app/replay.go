@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -18,7 +19,9 @@ const (
 
 // replay runs objectives over the store's history, in an engine of its own.
 func (a *App) replay(ctx context.Context, ask web.ReplayRequest) (replay.Result, error) {
-	refuse := func(err error) (replay.Result, error) { return replay.Result{}, fmt.Errorf("%w: %w", web.ErrReplay, err) }
+	refuse := func(err error) (replay.Result, error) {
+		return replay.Result{}, fmt.Errorf("%w: %w", web.ErrReplay, err)
+	}
 	objectives, err := a.toReplay(ask)
 	if err != nil {
 		return refuse(err)
@@ -49,8 +52,8 @@ func (a *App) toReplay(ask web.ReplayRequest) ([]rules.Objective, error) {
 		}
 	} else {
 		var err error
-		if all, err = rules.ParseObjectives(ask.File, []byte(ask.Spec)); err != nil {
-			return nil, err
+		if all, err = rules.ParseObjectives(cmp.Or(ask.File, "spec"), []byte(ask.Spec)); err != nil {
+			return nil, fmt.Errorf("the spec has faults:\n%w", err)
 		}
 	}
 	return replay.Choose(all, ask.Objectives)

@@ -51,7 +51,7 @@ func (s *site) apiReplay(w http.ResponseWriter, r *http.Request) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSpec))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&ask); err != nil {
-		return fault{http.StatusBadRequest, fmt.Sprintf("The request cannot be read: %v.", err), nil}
+		return fault{http.StatusBadRequest, "The request cannot be read: " + strings.TrimPrefix(err.Error(), "json: ") + ".", err}
 	}
 	switch {
 	case ask.From.IsZero() || ask.To.IsZero():
