@@ -246,7 +246,7 @@ func TestExportedRulesFireWithTheEngine(t *testing.T) {
 		"quiet":    {calm, {time.Hour, 20, 0.9, false}, {time.Hour, 0.1, 0.9, false}},
 	}
 	r := rand.New(rand.NewPCG(4, 2))
-	for i := range 4 {
+	for i := range 2 {
 		w := []weather{calm}
 		for range 3 {
 			// Far from every limit: close to one, a sample more or less decides.
@@ -272,7 +272,7 @@ func TestExportedRulesFireWithTheEngine(t *testing.T) {
 	changes := [2]map[string][]time.Duration{{}, {}}
 	state := [2]map[string]bool{{}, {}}
 	all := v.series
-	for passed := 15 * time.Second; passed <= 5*time.Hour+30*time.Minute; passed += 15 * time.Second {
+	for passed := 15 * time.Second; passed <= 5*time.Hour; passed += 15 * time.Second {
 		v.clock.Store(start.Add(passed).UnixMilli())
 		v.series = all[:0:0]
 		for id, ws := range list {
@@ -321,7 +321,7 @@ func TestExportedRulesFireWithTheEngine(t *testing.T) {
 			}
 		}
 	}
-	if begun < 20 {
+	if begun < 12 {
 		t.Errorf("only %d alerts began or ended, so this proves little", begun)
 	}
 }

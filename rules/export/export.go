@@ -117,7 +117,7 @@ func (p *plan) unitFile(of string, groups []group) (File, error) {
 // head are the comment lines at the head of a file.
 func (p *plan) head() []string {
 	lines := []string{
-		fmt.Sprintf("%s: %s over %s. %s", p.o.ID, percent(p.o.Target), days(p.o.Period), strings.Join(strings.Fields(p.o.Promise), " ")),
+		fmt.Sprintf("%s: %s over %s. %s", p.o.ID, percent(p.o.Target), over(p.o), strings.Join(strings.Fields(p.o.Promise), " ")),
 		"Written by `watchtower slo export`; change the objective and export again.",
 		fmt.Sprintf("For samples every %s; evaluated every %s.", short(p.interval), short(p.step)),
 	}

@@ -17,7 +17,7 @@ import (
 func (p *plan) common(summary, description string) map[string]string {
 	notes := map[string]string{
 		"promise":          literal(p.o.Promise),
-		"objective":        percent(p.o.Target) + " over " + days(p.o.Period),
+		"objective":        percent(p.o.Target) + " over " + over(p.o),
 		"budget_remaining": p.asked("slo:period_error_budget_remaining:ratio", "humanizePercentage"),
 		"summary":          summary,
 		"description":      description,
@@ -62,7 +62,7 @@ func (p *plan) burnNotes(s rules.Severity, pairs []rules.Pair) map[string]string
 		}
 	}
 	description := fmt.Sprintf("Of %s failed %s; the objective of %s over %s allows %s.", unit, strings.Join(each, ", "),
-		percent(p.o.Target), days(p.o.Period), percent(p.o.ErrorBudget()))
+		percent(p.o.Target), over(p.o), percent(p.o.ErrorBudget()))
 	notes := p.common(
 		p.quoted()+brokenBlind()+said+"{{ end }}",
 		description+blindText()+" "+p.asked("slo:period_error_budget_remaining:ratio", "humanizePercentage")+" of the budget is left.")
@@ -77,7 +77,7 @@ func (p *plan) lostNotes() map[string]string {
 	return p.with(p.common(
 		fmt.Sprintf("%snobody knows, %s has fallen silent", p.colon(), literal(p.o.Service)),
 		fmt.Sprintf("No telemetry arrives, after there had been traffic. A dead service looks like this, and so does a broken path of its metrics. Until it is back nothing is known about the objective %s over %s, and no alert of it resolves.",
-			percent(p.o.Target), days(p.o.Period))), s, sayings()...)
+			percent(p.o.Target), over(p.o))), s, sayings()...)
 }
 
 func (p *plan) noTrafficNotes() map[string]string {
@@ -91,14 +91,14 @@ func (p *plan) spentNotes(share float64) map[string]string {
 	return p.with(p.common(
 		p.colon()+"{{ $value | humanizePercentage }} of the error budget is spent",
 		fmt.Sprintf("The objective of %s over %s allows %s of %s to fail; %s of this budget or more is spent.",
-			percent(p.o.Target), days(p.o.Period), percent(p.o.ErrorBudget()), unit(p.o), percent(share))), rules.Ticket, sayings()...)
+			percent(p.o.Target), over(p.o), percent(p.o.ErrorBudget()), unit(p.o), percent(share))), rules.Ticket, sayings()...)
 }
 
 func (p *plan) goneNotes(within time.Duration) map[string]string {
 	return p.with(p.common(
 		fmt.Sprintf("%sthe error budget will be gone within %s", p.colon(), short(within)),
 		fmt.Sprintf("If errors go on as in the last %s, the error budget of %s over %s is gone in {{ $value | humanizeDuration }}.",
-			short(p.hour()), percent(p.o.ErrorBudget()), days(p.o.Period))), rules.Ticket, sayings()...)
+			short(p.hour()), percent(p.o.ErrorBudget()), over(p.o))), rules.Ticket, sayings()...)
 }
 
 // asked is a template that asks for one series of the objective or group.
@@ -166,6 +166,14 @@ func unit(o rules.Objective) string {
 
 // percent writes a ratio that people chose: 0.999 is "99.9%".
 func percent(ratio float64) string { return figure(ratio*100) + "%" }
+
+// over names the period of an objective: "30d", "the month".
+func over(o rules.Objective) string {
+	if o.Calendar != nil {
+		return "the " + o.Calendar.String()
+	}
+	return days(o.Period)
+}
 
 // days writes a period as people say it: 28d, not 4w.
 func days(d time.Duration) string {
