@@ -30,7 +30,7 @@ func TestReplayByAPI(t *testing.T) {
 			return replay.Result{From: r.From, To: r.To, Alerts: []replay.Alert{{Name: "ShareBroken", Delay: replay.Seconds(90 * time.Second)}}}, nil
 		}
 	})
-	w := ask(t, site, http.MethodPost, replayPath, replayBody, isJSON, "Sec-Fetch-Site: same-origin")
+	w := ask(t, site, "POST "+replayPath, replayBody, isJSON, "Sec-Fetch-Site: same-origin")
 	var got replay.Result
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK || len(got.Alerts) != 1 || time.Duration(got.Alerts[0].Delay) != 90*time.Second {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
@@ -64,7 +64,7 @@ func TestReplayRefused(t *testing.T) {
 		"takes too long":     {fails(context.DeadlineExceeded), replayBody, []string{isJSON}, http.StatusGatewayTimeout, "took longer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := ask(t, newSite(t, func(o *Options) { o.Replay = c.replay }), http.MethodPost, replayPath, c.body, c.headers...)
+			w := ask(t, newSite(t, func(o *Options) { o.Replay = c.replay }), "POST "+replayPath, c.body, c.headers...)
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.says) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
@@ -95,7 +95,7 @@ func TestOneReplayAtATime(t *testing.T) {
 		ended <- w.Code
 	}()
 	<-runs
-	if w := ask(t, site, http.MethodPost, replayPath, replayBody, isJSON); w.Code != http.StatusTooManyRequests {
+	if w := ask(t, site, "POST "+replayPath, replayBody, isJSON); w.Code != http.StatusTooManyRequests {
 		t.Errorf("a second replay: %d %s", w.Code, w.Body)
 	}
 	leave()
