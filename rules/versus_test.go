@@ -29,7 +29,7 @@ const day = 24 * time.Hour
 // versus is an engine and a Prometheus beside it: the same samples, and the exported
 // rules of the same objectives.
 type versus struct {
-	t      testing.TB
+	tb     testing.TB
 	db     *tsdb.DB
 	engine *rules.Engine
 	groups []*promrules.Group
@@ -52,43 +52,43 @@ type apart struct {
 	storage.Appendable
 }
 
-func openTSDB(t testing.TB) *tsdb.DB {
-	t.Helper()
+func openTSDB(tb testing.TB) *tsdb.DB {
+	tb.Helper()
 	o := tsdb.DefaultOptions()
 	o.RetentionDuration = (400 * day).Milliseconds()
 	o.OutOfOrderTimeWindow = (400 * day).Milliseconds()
-	db, err := tsdb.Open(t.TempDir(), nil, nil, o, nil)
+	db, err := tsdb.Open(tb.TempDir(), nil, nil, o, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
+	tb.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
-func newVersus(t testing.TB, start time.Time, objectives []rules.Objective, every time.Duration) *versus {
-	t.Helper()
-	v := &versus{t: t, db: openTSDB(t)}
+func newVersus(tb testing.TB, start time.Time, objectives []rules.Objective, every time.Duration) *versus {
+	tb.Helper()
+	v := &versus{tb: tb, db: openTSDB(tb)}
 	v.clock.Store(start.UnixMilli())
 	pq := promql.NewEngine(promql.EngineOpts{MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute})
-	t.Cleanup(func() { _ = pq.Close() })
+	tb.Cleanup(func() { _ = pq.Close() })
 	query := promrules.EngineQueryFunc(pq, v.db)
 	v.load(objectives, every, query)
 	var err error
 	// Its own ticks are not wanted: the test evaluates.
 	v.engine, err = rules.NewEngine(rules.EngineOptions{
-		Objectives: objectives, Interval: 1000 * time.Hour, Query: query, Ledger: openTSDB(t),
-		Store: apart{v.db, openTSDB(t)}, Now: func() time.Time { return time.UnixMilli(v.clock.Load()) },
+		Objectives: objectives, Interval: 1000 * time.Hour, Query: query, Ledger: openTSDB(tb),
+		Store: apart{v.db, openTSDB(tb)}, Now: func() time.Time { return time.UnixMilli(v.clock.Load()) },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- v.engine.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	<-v.engine.Ready()
@@ -97,29 +97,29 @@ func newVersus(t testing.TB, start time.Time, objectives []rules.Objective, ever
 
 // load exports the objectives and lets Prometheus read the files.
 func (v *versus) load(objectives []rules.Objective, every time.Duration, query promrules.QueryFunc) {
-	v.t.Helper()
+	v.tb.Helper()
 	files, _, err := export.Build(objectives, export.Options{ScrapeInterval: every})
 	if err != nil {
-		v.t.Fatal(err)
+		v.tb.Fatal(err)
 	}
 	m := promrules.NewManager(&promrules.ManagerOptions{
 		Context: context.Background(), QueryFunc: query, Appendable: v.db, Queryable: v.db, Logger: slog.New(slog.DiscardHandler),
 		NotifyFunc: func(context.Context, string, ...*promrules.Alert) {}, Parser: parser.NewParser(parser.Options{}),
 	})
-	dir := v.t.TempDir()
+	dir := v.tb.TempDir()
 	for _, f := range files {
 		name := filepath.Join(dir, f.Name)
 		if err := os.WriteFile(name, f.Content, 0o600); err != nil {
-			v.t.Fatal(err)
+			v.tb.Fatal(err)
 		}
 		list, faults := m.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, false, name)
 		if len(faults) > 0 {
-			v.t.Fatal(faults)
+			v.tb.Fatal(faults)
 		}
 		for _, kind := range []string{"burn", "budget", "series"} {
 			g := list[promrules.GroupKey(name, "watchtower: "+kind+" of "+f.Objective)]
 			if g == nil {
-				v.t.Fatalf("%s has no group of %s", f.Name, kind)
+				v.tb.Fatalf("%s has no group of %s", f.Name, kind)
 			}
 			for _, r := range g.AlertingRules() {
 				r.SetRestored(true) // There is no state of an earlier run to wait for.
@@ -149,12 +149,12 @@ func (v *versus) store() {
 	for _, c := range v.series {
 		ref, err := app.Append(c.ref, c.lset, at, c.v)
 		if err != nil {
-			v.t.Fatal(err)
+			v.tb.Fatal(err)
 		}
 		c.ref = ref
 	}
 	if err := app.Commit(); err != nil {
-		v.t.Fatal(err)
+		v.tb.Fatal(err)
 	}
 }
 
@@ -174,11 +174,11 @@ func (v *versus) prometheus() {
 
 // checkRules demands that every rule could be evaluated.
 func (v *versus) checkRules() {
-	v.t.Helper()
+	v.tb.Helper()
 	for _, g := range v.groups {
 		for _, r := range g.Rules() {
 			if err := r.LastError(); err != nil {
-				v.t.Fatalf("%s: %v", r.Name(), err)
+				v.tb.Fatalf("%s: %v", r.Name(), err)
 			}
 		}
 	}
@@ -415,7 +415,7 @@ func BenchmarkVersusPromQL(b *testing.B) {
 
 // remember writes the steps that the rules would have recorded by now.
 func (v *versus) remember(list []rules.Objective, length time.Duration) {
-	v.t.Helper()
+	v.tb.Helper()
 	type step struct {
 		lset labels.Labels
 		ref  storage.SeriesRef
@@ -431,12 +431,12 @@ func (v *versus) remember(list []rules.Objective, length time.Duration) {
 		for i, s := range steps {
 			ref, err := app.Append(s.ref, s.lset, at.UnixMilli(), float64(1000-999*(i%2)))
 			if err != nil {
-				v.t.Fatal(err)
+				v.tb.Fatal(err)
 			}
 			s.ref = ref
 		}
 		if err := app.Commit(); err != nil {
-			v.t.Fatal(err)
+			v.tb.Fatal(err)
 		}
 	}
 }
