@@ -93,7 +93,7 @@ func fractionOf(e parser.Expr, whole bool) (fractionExpr, bool) {
 
 // countedRate returns the rate in histogram_count(rate(…)), or, if it is of the whole,
 // in histogram_count(sum(rate(…))) and sum(histogram_count(rate(…))).
-func countedRate(e parser.Expr, whole bool) (parser.Expr, bool) {
+func countedRate(e parser.Expr, whole bool) (parser.Expr, bool) { //nolint:revive // whole says which form is looked for
 	e = unwrap(e)
 	if sum, ok := insideSum(e, true); ok && whole {
 		return countedRate(sum, false)
@@ -106,7 +106,7 @@ func countedRate(e parser.Expr, whole bool) (parser.Expr, bool) {
 }
 
 // insideSum returns what is summed over everything, or just e if it need not be a sum.
-func insideSum(e parser.Expr, whole bool) (parser.Expr, bool) {
+func insideSum(e parser.Expr, whole bool) (parser.Expr, bool) { //nolint:revive // whole says which form is looked for
 	e = unwrap(e)
 	if !whole {
 		return e, true

@@ -272,7 +272,6 @@ func TestHistogramsLikePromQL(t *testing.T) {
 	}
 	for _, window := range []time.Duration{5 * time.Minute, 20 * time.Minute, 80 * time.Minute} {
 		c := w.engine.track(share).ledger
-		slow, all = 0, 0
 		sub := c.Total().Sub(c.Until(w.now.Add(-window).UnixMilli()))
 		slow, all = sub.Bad, sub.Total
 		for q, got := range map[string]float64{fastObjective().SLI.ErrorQuery: slow, fastObjective().SLI.TotalQuery: all} {
@@ -307,7 +306,7 @@ func TestLateHistogram(t *testing.T) {
 // TestIntegerHistograms come from a TSDB as integers and are counted again as floats.
 func TestIntegerHistograms(t *testing.T) {
 	w := realWorld(t)
-	lset := labels.FromStrings(labels.MetricName, "seconds", "job", "share")
+	lset := labels.FromStrings("__name__", "seconds", "job", "share")
 	hs := tsdbutil.GenerateTestHistograms(5)
 	app := w.opts.Store.Appender(t.Context())
 	for i, h := range hs {

@@ -41,7 +41,7 @@ func (o Objective) whole() (Objective, error) {
 	}
 	for i, name := range o.GroupBy {
 		switch {
-		case !model.LabelName(name).IsValidLegacy() || strings.HasPrefix(name, "__"):
+		case !model.LegacyValidation.IsValidLabelName(name) || strings.HasPrefix(name, "__"):
 			return o, fmt.Errorf("group_by: %q cannot be grouped by: give the name of a label", name)
 		case name == labels.BucketLabel || name == "quantile":
 			return o, fmt.Errorf("group_by: %q belongs to a histogram or summary and tells no events apart: leave it out", name)

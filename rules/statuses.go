@@ -89,7 +89,7 @@ func (tr *track) statusOfPeriods(s *Status) {
 		from = r.calendar.from
 	}
 	until := edge{r.anchor, tr.ledger.Until(r.anchor)}
-	figures := func(j *judge, from int64, length int64) Figures {
+	figures := func(j *judge, from, length int64) Figures {
 		t := tally{}
 		if from < until.t {
 			t = j.between(tr.ledger, edgeAt(tr.ledger, from), until)
@@ -173,8 +173,8 @@ func (tr *track) alertStatuses() []AlertStatus {
 // reason says how events are counted and what is wrong with it.
 func (tr *track) reason() string {
 	said := []string{tr.shape.reason}
-	if slices := tr.obj.Budgeting.reason(); slices != "" {
-		said = append(said, slices)
+	if why := tr.obj.Budgeting.reason(); why != "" {
+		said = append(said, why)
 	}
 	switch {
 	case tr.restoring:

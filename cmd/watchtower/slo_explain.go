@@ -76,7 +76,7 @@ func (e *explanation) title(s string) { fmt.Fprintf(e, "\n%s\n", strings.ToUpper
 func (e *explanation) wrap(lead, text string) {
 	indent := strings.Repeat(" ", utf8.RuneCountInString(lead))
 	line := lead
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if strings.TrimSpace(line) != strings.TrimSpace(lead) && utf8.RuneCountInString(line)+utf8.RuneCountInString(word) > explainWidth {
 			fmt.Fprintln(e, strings.TrimRight(line, " "))
 			line = indent

@@ -49,7 +49,7 @@ func (c *Counter) Take(t, start int64, v float64, since int64) (float64, Verdict
 
 // TakeReset is Take for a sample of which the caller may know that it is a reset,
 // though its value does not show it.
-func (c *Counter) TakeReset(t, start int64, v float64, since int64, reset bool) (float64, Verdict) {
+func (c *Counter) TakeReset(t, start int64, v float64, since int64, reset bool) (float64, Verdict) { //nolint:revive // reset is a fact about the sample
 	switch {
 	case math.IsNaN(v):
 		return 0, Ignored
