@@ -285,6 +285,7 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 		in.start = lives.start(in)
 		if r.from.exact && in.t <= c.LastTime {
 			s.recall(in)
+			s.remember(in.t)
 			return
 		}
 		if in.t >= r.recent {
@@ -293,6 +294,7 @@ func (r *replayer) series(lset labels.Labels, it chunkenc.Iterator) error {
 		if !r.from.exact && in.t <= r.from.cut {
 			// Only to know where the series stood.
 			_, _ = s.step(in, math.MaxInt64)
+			s.remember(in.t)
 			return
 		}
 		if edge := r.from.cut - lookback; c.LastTime < edge && in.start <= edge && !r.from.fresh && err == nil {
@@ -347,6 +349,7 @@ func (r *replayer) take(s *source, in sample) {
 	default:
 		return
 	}
+	s.remember(in.t)
 	if s.vouches(in) {
 		r.bulk.Arrive(in.t, reach)
 		r.tr.every = int64(c.Interval)

@@ -67,7 +67,8 @@ func (e *Engine) persist(ctx context.Context, tr *track, now int64) error {
 	}
 	tr.ledger.Advance(now)
 	width := sliceWidth(tr.obj.Period)
-	to := now - sliceLag(e.outOfOrder, tr.obj.Period)
+	// Our clock may be ahead of the samples.
+	to := min(now-sliceLag(e.outOfOrder, tr.obj.Period), tr.ledger.Last())
 	var out []slice
 	tr.ledger.Slices(tr.persisted, to, width, func(end int64, c ledger.Cell) {
 		if s := tr.raw(slice{end, c}); !s.void() {

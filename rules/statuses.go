@@ -184,6 +184,9 @@ func (tr *track) reason() string {
 	case tr.shape.observed() && tr.count == 0:
 		said = append(said, "no series matches its queries yet")
 	}
+	if tr.backwards != nil {
+		said = append(said, fmt.Sprintf("%s falls again and again, and each time its whole value counts: it is no counter, or several senders report it; count the samples of a gauge with sum_over_time, or give each sender a label of its own", tr.backwards.lset))
+	}
 	if tr.obj.SLI.Raw() && tr.obj.Alerting.NoTrafficFor > 0 {
 		said = append(said, "NoTraffic cannot fire, since a ratio does not tell how many events there are: give error_query and total_query")
 	}

@@ -39,10 +39,15 @@ type sample struct {
 type source struct {
 	// value weighs the increase of a counter; measure, for series that are no counters,
 	// says how they count. They and the counter come first: every sample needs them.
-	value    weights
-	measure  *measure
-	counter  ledger.Counter
-	counted  float64
+	value   weights
+	measure *measure
+	counter ledger.Counter
+	counted float64
+	// falls grows while the counter goes backwards again and again.
+	falls uint8
+	// times are the low bits of the times counted last; next is where the next one goes.
+	next     uint8
+	times    [remembered]uint32
 	lset     labels.Labels
 	late     []sample
 	lateSeen uint32
@@ -98,6 +103,8 @@ type track struct {
 	polled  pollState
 	reading reading
 	refused map[string]int
+	// backwards is a series whose counter goes backwards all the time, nil for none.
+	backwards *source
 	// group is what a grouped objective keeps of its members, nil for others; whole is
 	// that of the objective a member belongs to, and heard when it was last heard.
 	group, whole *group
@@ -268,11 +275,15 @@ func (tr *track) take(s *source, in sample, clock int64) (born bool) {
 		tr.refused["from_the_future"]++
 		return false
 	}
-	gap, start := in.t-s.counter.LastTime, s.counter.Start
+	gap, start, resets := in.t-s.counter.LastTime, s.counter.Start, s.counter.Resets
 	add, verdict := s.step(in, tr.bornSince(s, in))
 	switch verdict {
 	case ledger.Counted:
 		s.counted += add.events
+		s.remember(in.t)
+		if resets != s.counter.Resets || s.falls > 0 {
+			tr.fell(s, resets != s.counter.Resets)
+		}
 		// It counted in full: as the first of all, or after a reset.
 		born = in.start > 0 && (gap == in.t || in.start != start && add.events == in.v)
 		tr.add(in.t, add.bad, add.total)
@@ -284,6 +295,7 @@ func (tr *track) take(s *source, in sample, clock int64) (born bool) {
 			tr.every = int64(s.counter.Interval)
 		}
 	case ledger.Baseline:
+		s.remember(in.t)
 		if s.vouches(in) {
 			tr.ledger.Arrive(in.t, 0)
 		}
@@ -312,10 +324,11 @@ func (tr *track) bornSince(s *source, in sample) int64 {
 // takeLate sets a late sample aside for recounting, unless the restore has counted
 // it from the store already.
 func (tr *track) takeLate(s *source, in sample) {
-	if slices.Contains(s.replayed, in.t) {
+	if s.remembers(in.t) || slices.Contains(s.replayed, in.t) {
 		return
 	}
 	if len(s.late) < 10_000 {
+		s.remember(in.t)
 		s.late = append(s.late, in)
 		s.lateSeen++
 		tr.dirty = true

@@ -258,6 +258,9 @@ func (tr *track) forget(s *source) {
 			continue
 		}
 		tr.park(s)
+		if tr.backwards == s {
+			tr.backwards = nil
+		}
 		tr.count--
 		for i, t := range tr.shape.terms {
 			if t.selects(s.lset) {

@@ -110,9 +110,10 @@ func (l *Ledger) Slices(from, to, width int64, f func(end int64, c Cell)) {
 }
 
 // Advance moves the sealed part on to sealLag behind now, so that slices end
-// although no sample arrives.
+// although nothing is counted; just beyond the last arrival and no further, since a
+// clock may err.
 func (l *Ledger) Advance(now int64) {
-	if s := second(now) - sealLag; s > l.sealed+headSeconds-sealLag-sealLag/2 && l.newest > 0 {
+	if s := second(min(now, l.last+2*sealLag*1000)) - sealLag; s > l.sealed+headSeconds-sealLag-sealLag/2 && l.newest > 0 {
 		l.seal(s)
 	}
 }
