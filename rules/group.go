@@ -205,6 +205,9 @@ func (g *group) valuesOf(m map[string]string) []string {
 func (tr *track) events() float64 {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
+	if tr.restoring {
+		return 0 // Its ledger belongs to the restore.
+	}
 	now := tr.ledger.Last()
 	return tr.ledger.Until(now).Sub(tr.ledger.Until(now - tr.obj.Period.Milliseconds())).Total
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 )
 
@@ -398,3 +402,75 @@ func TestRecordedSeriesOfGroups(t *testing.T) {
 
 // noQuery answers nothing.
 func noQuery(context.Context, string, time.Time) (promql.Vector, error) { return nil, nil }
+
+// TestGroupsWhileAllRuns lets groups come while the engine runs, is reloaded and asked.
+func TestGroupsWhileAllRuns(t *testing.T) {
+	const groups, kept = 150, 100
+	store := newMemStore()
+	target := func(v float64) []Objective { return []Objective{byRoute(func(o *Objective) { o.Target = v })} }
+	e, err := NewEngine(EngineOptions{
+		Objectives: target(0.99), Store: store, Ledger: newMemStore(), Query: noQuery, Interval: time.Millisecond,
+		SnapshotPath: filepath.Join(t.TempDir(), "snapshot"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var run, work sync.WaitGroup
+	run.Go(func() {
+		if err := e.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	<-e.Ready()
+	work.Go(func() {
+		for i := range groups {
+			lset := labels.FromStrings(model.MetricNameLabel, "http_requests_total", "job", "share", "code", "200", "route", fmt.Sprint(i))
+			id := e.Watch(lset)
+			for k := range 3 {
+				at := time.Now().Add(time.Duration(k-3) * time.Second).UnixMilli()
+				store.put(lset, memSample{t: at, f: float64(k)})
+				e.Observe(id, 0, at, float64(k), nil)
+			}
+		}
+	})
+	work.Go(func() {
+		for i := range 20 {
+			if err := e.Reload(target(0.9 + float64(i)/1000)); err != nil {
+				t.Error(err)
+			}
+			e.forgetIdle(time.Now().UnixMilli())
+		}
+	})
+	work.Go(func() {
+		for range 100 {
+			for _, s := range e.Statuses() {
+				_, _ = e.Explain(s.Objective.ID)
+			}
+			_ = e.Restoring().String()
+		}
+	})
+	work.Wait()
+	cancel()
+	run.Wait()
+	e.restoreAll(t.Context(), nil)
+	all := e.Statuses()
+	if len(all) != kept+1 {
+		t.Errorf("%d objectives, want the whole and %d groups", len(all), kept)
+	}
+	for _, s := range all {
+		if s.Objective.Target != 0.919 {
+			t.Fatalf("%s has the target %v", s.Objective.ID, s.Objective.Target)
+		}
+		want := 2.0
+		if s.Objective.Parent == "" {
+			want = 2 * groups
+		}
+		tr := e.track(s.Objective.ID)
+		tr.mu.Lock()
+		if got := tr.ledger.Total().Total; got != want {
+			t.Errorf("%s counted %v, want %v", s.Objective.ID, got, want)
+		}
+		tr.mu.Unlock()
+	}
+}

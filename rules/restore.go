@@ -112,7 +112,7 @@ func (e *Engine) restore(ctx context.Context, tr *track, saved *savedTrack) erro
 
 // begin loads what is known already.
 func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now int64) (origin, error) {
-	width := sliceWidth(tr.obj.Period) * 1000
+	width := sliceWidth(tr.objective().Period) * 1000
 	oldest := (now - tr.remembers.Milliseconds()) / width * width
 	tr.mu.Lock()
 	tr.queueing = true
@@ -180,13 +180,13 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 		recent: now - e.outOfOrder.Milliseconds() - maxAhead, met: map[*source]bool{},
 	}
 	if from.fresh {
-		width := sliceWidth(tr.obj.Period) * 1000
+		width := sliceWidth(tr.objective().Period) * 1000
 		r.fine = &fineSlices{from: from.cut, width: width, cells: make([]ledger.Cell, (now-from.cut)/width+1)}
 	}
 	err := r.readAll(from.cut-lookback, now+maxAhead)
 	var out []slice
 	if r.fine != nil && len(r.met) > 0 {
-		out = r.fine.written(r.bulk, now-sliceLag(e.outOfOrder, tr.obj.Period))
+		out = r.fine.written(r.bulk, now-sliceLag(e.outOfOrder, tr.objective().Period))
 	}
 	tr.judgeInto(r.bulk, now)
 	r.bulk.Flush()
@@ -196,7 +196,7 @@ func (e *Engine) replay(ctx context.Context, tr *track, from origin, now int64) 
 	if err != nil {
 		return err
 	}
-	if r.counted > 0 && from.fresh && tr.obj.Parent == "" {
+	if r.counted > 0 && from.fresh && tr.parent == "" {
 		e.logger.Info("objective is backfilled from stored samples", "objective", tr.id, "series", len(r.met), "samples", r.counted)
 	}
 	if err := e.writeSlices(ctx, tr, out); err != nil {
@@ -401,9 +401,10 @@ func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64
 	// Asking about a past that is not stored would cost thousands of empty answers.
 	misses := 0
 	var past []slice
-	width := sliceWidth(tr.obj.Period) * 1000
+	o := tr.objective()
+	width := sliceWidth(o.Period) * 1000
 	for at := now; at-step >= start; at -= step {
-		r, err := e.ask(ctx, tr.shape, tr.obj.SLI, window, at)
+		r, err := e.ask(ctx, tr.shape, o.SLI, window, at)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -420,7 +421,7 @@ func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64
 		c.Seen = step
 		for _, s := range tr.steps(at, step, c) {
 			tr.into(b)(s.end, s.Bad, s.Total)
-			if s.end = s.end / width * width; from.fresh && s.end <= now-sliceLag(e.outOfOrder, tr.obj.Period) {
+			if s.end = s.end / width * width; from.fresh && s.end <= now-sliceLag(e.outOfOrder, o.Period) {
 				past = append(past, s)
 			}
 		}

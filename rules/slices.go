@@ -118,9 +118,9 @@ func (e *Engine) writeSlices(ctx context.Context, tr *track, out []slice) error 
 // group of which objective it belongs.
 func (tr *track) sliceLabels(name string) labels.Labels {
 	ls := []string{model.MetricNameLabel, name, objectiveLabel, tr.id, generationLabel, tr.generation}
-	if parent := tr.obj.Parent; parent != "" {
-		ls = append(ls, parentLabel, parent)
-		for label, value := range tr.obj.Group {
+	if tr.parent != "" {
+		ls = append(ls, parentLabel, tr.parent)
+		for label, value := range tr.values {
 			if value != "" {
 				ls = append(ls, groupLabelPrefix+label, value)
 			}

@@ -44,8 +44,8 @@ func (tr *track) between(from, to, width int64) []slice {
 // counted other events or remembered less: what that one had not written yet is
 // written, and what fires goes on firing.
 func (e *Engine) succeed(ctx context.Context, tr *track, saved *savedTrack) error {
-	old := &track{id: saved.id, generation: saved.generation, ledger: saved.ledger, slicer: saved.slicer, persisted: saved.persisted}
-	width := sliceWidth(tr.obj.Period) * 1000
+	old := &track{id: saved.id, parent: tr.parent, values: tr.values, generation: saved.generation, ledger: saved.ledger, slicer: saved.slicer, persisted: saved.persisted}
+	width := sliceWidth(tr.objective().Period) * 1000
 	out := old.between(saved.persisted/width*width, saved.at, width)
 	tr.mu.Lock()
 	for i, rule := range tr.judge.alerts {
@@ -59,7 +59,7 @@ func (e *Engine) succeed(ctx context.Context, tr *track, saved *savedTrack) erro
 // looks further back than it did: its period was lengthened. It returns until when
 // everything is counted.
 func (e *Engine) before(ctx context.Context, tr *track, oldest, now int64) (int64, error) {
-	width := sliceWidth(tr.obj.Period) * 1000
+	width := sliceWidth(tr.objective().Period) * 1000
 	first, err := e.firstSlice(ctx, tr.id, oldest, now)
 	until := first/width*width - width
 	if err != nil || first == 0 || until <= oldest || !tr.shape.observed() {

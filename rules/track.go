@@ -128,9 +128,11 @@ type track struct {
 	// than memory knows; 0 until then.
 	began int64
 
-	// id, shape, generation, remembers and births never change: an objective that
-	// counts other events, or needs another memory, gets a new track.
-	id         string
+	// id, parent and values (those of a group's labels), shape, generation, remembers and
+	// births never change: an objective that counts other events, or needs another memory,
+	// gets a new track.
+	id, parent string
+	values     map[string]string
 	remembers  time.Duration
 	shape      shape
 	generation string
@@ -145,12 +147,20 @@ func newTrack(o Objective) (*track, error) {
 	tr := &track{
 		id: o.ID, obj: o, shape: s, generation: generation(o), judge: newJudge(o),
 		ledger: ledger.New(o.memory()), remembers: o.memory(), sources: map[uint64][]*source{},
+		parent: o.Parent, values: o.Group,
 		restoring: true, refused: map[string]int{}, perTerm: make([]int, len(s.terms)),
 	}
 	tr.slicer = newSlicer(o)
 	tr.alerts = make([]alertState, len(tr.judge.alerts))
 	tr.inventory()
 	return tr, nil
+}
+
+// objective returns the objective in its present wording, for those without the lock.
+func (tr *track) objective() Objective {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.obj
 }
 
 // retarget gives the track the wording, target and alerting of another that counts the
