@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,5 +222,51 @@ func TestCalendarNames(t *testing.T) {
 		if got := c.String(); got != want {
 			t.Errorf("%+v is called %q, want %q", c, got, want)
 		}
+	}
+}
+
+// TestCorrectingWhileCounting does at once what requests, samples and housekeeping do;
+// the race detector looks on.
+func TestCorrectingWhileCounting(t *testing.T) {
+	w := newWorld(t, monthly(t))
+	w.keepBooks()
+	w.hours(2, 10, 0)
+	ctx := t.Context()
+	id := w.ids[goodSeries]
+	base, now := w.values[goodSeries], w.now
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for range 40 {
+				c, err := w.engine.Correct(ctx, Correction{Objective: share, From: now.Add(-time.Hour), To: now, Author: "ana", Reason: "load test"})
+				if err == nil {
+					_, err = w.engine.Revoke(ctx, c.ID, "ben")
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for i := range 2000 {
+			w.engine.Observe(id, 0, now.UnixMilli()+int64(i)*10, base+float64(i), nil)
+		}
+	})
+	wg.Go(func() {
+		for range 100 {
+			w.tick()
+			w.engine.tend(ctx, w.engine.track(share), now.UnixMilli())
+			w.engine.write(ctx, now.UnixMilli())
+			if _, err := w.engine.Tally(ctx, share, now.Add(-3*time.Hour), now); err != nil {
+				t.Error(err)
+			}
+			w.engine.Explain(share)
+		}
+	})
+	wg.Wait()
+	w.tick()
+	if s := w.status(share); s.Uncorrected != nil || len(w.engine.Corrections(share)) != 80 {
+		t.Errorf("all is revoked, but without corrections it were %+v; %d corrections", s.Uncorrected, len(w.engine.Corrections(share)))
 	}
 }
