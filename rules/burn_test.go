@@ -243,7 +243,7 @@ func TestThreshold(t *testing.T) {
 		"no events: classic":        {720, 0, 720 * hour, 14.4},
 		"never below the objective": {720, 720, 720 * hour, 1},
 	} {
-		if got := threshold(p, c.volume, c.long, c.covered); !near(got, c.want, 1e-9) {
+		if got := threshold(&p, c.volume, c.long, c.covered); !near(got, c.want, 1e-9) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

@@ -138,7 +138,7 @@ func (tr *track) blankMarks(now int64) {
 // roll follows the calendar: it marks the end of the present period ahead, so that
 // the next one begins with an exact count. The lock is held.
 func (tr *track) roll(now int64) {
-	if tr.obj.Calendar == nil && len(tr.obj.AlsoOver) == 0 || now < tr.rollAt {
+	if now < tr.rollAt {
 		return
 	}
 	tr.rollAt = forever

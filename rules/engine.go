@@ -88,6 +88,7 @@ type Engine struct {
 	wake           chan struct{}
 	urgent         chan struct{} // an objective close to an alert has seen a bad event
 	rows           rowTable
+	plans          plans
 	// unknown is set when the store reports a series that was forgotten here.
 	unknown atomic.Bool
 	// restores is how far the restore that runs has come, nil without one.
@@ -214,6 +215,7 @@ func (e *Engine) replace(objectives []Objective) (change, error) {
 			continue
 		}
 		tr.urgent, tr.births, tr.announced = e.urgent, e.births, e.announcedFor(o)
+		e.plans.share(&tr.judge)
 		fresh[o.ID] = tr
 		versions = append(versions, version{o, e.newEra(o)})
 	}

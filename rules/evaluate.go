@@ -123,7 +123,7 @@ const (
 // long window carries more than its share of the period's traffic, so that the
 // share Budget of the whole period's budget is spent at a lower ratio
 // (volume-aware burn). Only the factor holds until the long window was covered.
-func threshold(p Pair, volume, long float64, covered int64) float64 {
+func threshold(p *Pair, volume, long float64, covered int64) float64 {
 	if covered < p.Long.Milliseconds() || long <= 0 {
 		return p.Factor
 	}
@@ -145,9 +145,14 @@ func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 	until := edge{r.anchor, l.Until(r.anchor)}
 	r.until = until.Cell
 	for i, span := range j.spans {
-		from := max(r.anchor-span, l.First()-1)
-		r.sums[i] = j.between(l, edge{r.anchor - span, l.UntilEdge(&r.edges[i], r.anchor-span)}, until)
-		r.coverage[i] = coverage(r.sums[i].Seen, r.anchor-from-r.sums[i].out, r.lag, every)
+		from, at, sum := max(r.anchor-span, l.First()-1), l.UntilEdge(&r.edges[i], r.anchor-span), &r.sums[i]
+		if len(j.segments) == 0 {
+			sum.Bad, sum.Total, sum.Seen = until.Bad-at.Bad, until.Total-at.Total, until.Seen-at.Seen
+			sum.allowed, sum.out = j.budget*sum.Total, 0
+		} else {
+			*sum = j.between(l, edge{r.anchor - span, at}, until)
+		}
+		r.coverage[i] = coverage(sum.Seen, r.anchor-from-sum.out, r.lag, every)
 	}
 	period := r.sums[j.period]
 	r.volume = period.Total
@@ -161,8 +166,8 @@ func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 			r.spent = j.between(l, edgeAt(l, r.calendar.from), until)
 		}
 	}
-	for i, p := range j.pairs {
-		r.pairs[i] = j.pair(p, r, j.long[i], j.short[i])
+	for i := range j.pairs {
+		j.pair(i, r)
 	}
 }
 
@@ -178,9 +183,12 @@ func coverage(seen, span, lag, every int64) float64 {
 	return min(1, float64(seen)/float64(span+lag))
 }
 
-func (j *judge) pair(p Pair, r *reading, long, short int) pairReading {
-	l, s := r.sums[long], r.sums[short]
-	out := pairReading{
+// pair reads the i-th pair of windows.
+func (j *judge) pair(i int, r *reading) {
+	p, out := &j.pairs[i], &r.pairs[i]
+	long, short := j.long[i], j.short[i]
+	l, s := &r.sums[long], &r.sums[short]
+	*out = pairReading{
 		threshold: threshold(p, r.volume+r.ahead, l.Total, r.sums[j.period].Seen),
 		long:      l.errorBurn(),
 		short:     s.errorBurn(),
@@ -201,7 +209,6 @@ func (j *judge) pair(p Pair, r *reading, long, short int) pairReading {
 	case seenLong && (out.long < out.threshold || l.Bad < need || !sure):
 		out.verdict = quiet
 	}
-	return out
 }
 
 // severity combines the pairs of one severity: it burns if one does, and is quiet

@@ -125,6 +125,7 @@ func (e *Engine) newMember(parent *track, m Objective) (*track, error) {
 	// What is announced for a service says nothing of its parts.
 	tr.urgent, tr.births, tr.whole = e.urgent, e.births, parent.group
 	tr.judge.segments = e.segmentsOf(m)
+	e.plans.share(&tr.judge)
 	if e.rehearsal > 0 {
 		tr.restoring, tr.since = false, e.rehearsal
 	}
