@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
@@ -22,7 +23,7 @@ func (w *world) stored(metric string) map[string][]sample {
 	}
 	defer func() { _ = q.Close() }()
 	out := map[string][]sample{}
-	t := term{matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, metric)}}
+	t := term{matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric)}}
 	err = eachSeries(context.Background(), q, t, func(lset labels.Labels, it chunkenc.Iterator) error {
 		eachSample(it, func(s sample) { out[lset.String()] = append(out[lset.String()], s) })
 		return nil
