@@ -229,6 +229,9 @@ func (tr *track) verdict(rule *alertRule, a *alertState, started int64) verdict 
 	case tr.ledger.Last() == 0:
 		return unsure
 	case rule.kind == alertNoTraffic:
+		if r := &tr.reading; tr.judge.out(r.at-tr.judge.silent, r.at) > 0 {
+			return quiet // Somebody has said that this time does not count.
+		}
 		return tr.reading.flow.ceased(&tr.reading, a.firing)
 	case tr.untold():
 		return unsure

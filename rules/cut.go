@@ -21,9 +21,17 @@ func (e *Engine) segmentsSince(o Objective, oldest time.Time) []segment {
 	for len(eras) > 1 && eras[1].from <= oldest.UnixMilli() {
 		eras = eras[1:]
 	}
-	return segments(eras, inForce(e.books.correctionsOf(func(c Correction) bool {
+	corrections := inForce(e.books.correctionsOf(func(c Correction) bool {
 		return (c.Objective == o.ID || (o.Parent != "" && c.Objective == o.Parent)) && c.To.After(oldest)
-	})))
+	}))
+	if slice := o.Budgeting.Slice; slice > 0 {
+		// A slice is good or bad as a whole, so it is taken out as a whole.
+		for i := range corrections {
+			c := &corrections[i]
+			c.From, c.To = c.From.Truncate(slice), c.To.Add(slice-1).Truncate(slice)
+		}
+	}
+	return segments(eras, corrections)
 }
 
 // recut brings all objectives in line with the books. A mark that cannot be set now

@@ -337,3 +337,88 @@ func TestRestBeforeTheSlices(t *testing.T) {
 	w.restart(2)
 	w.wantTotals(130, 130)
 }
+
+// TestCorrectionSilencesCeasedTraffic: a drained service goes on to report, and was
+// expected to have no traffic.
+func TestCorrectionSilencesCeasedTraffic(t *testing.T) {
+	for _, planned := range []bool{false, true} {
+		w := newWorld(t, shareObjective(func(o *Objective) { o.Alerting.NoTrafficFor = 5 * time.Minute }))
+		w.traffic(2*time.Hour, time.Minute, 10, 0)
+		if planned {
+			w.correct(0, time.Hour)
+		}
+		w.traffic(30*time.Minute, time.Minute, 0, 0)
+		if got := firing(w.status(share), Page); got == planned {
+			t.Errorf("planned %v: NoTraffic fires: %v", planned, got)
+		}
+	}
+}
+
+// TestCorrectionBeforeTheFirstSample takes out time of which nothing was seen anyway.
+func TestCorrectionBeforeTheFirstSample(t *testing.T) {
+	w := newWorld(t, shareObjective())
+	w.now = w.now.Add(3 * time.Hour)
+	w.correct(-2*time.Hour, 0)
+	w.traffic(time.Hour, time.Minute, 10, 0)
+	if s := w.status(share); s.Coverage < 0.97 {
+		t.Errorf("coverage %v of an hour without gaps", s.Coverage)
+	}
+	w.silence(time.Hour, time.Minute)
+	w.traffic(time.Minute, time.Minute, 10, 0)
+	if s := w.status(share); s.Coverage > 0.6 {
+		t.Errorf("coverage %v of two hours, one of them blind", s.Coverage)
+	}
+}
+
+// TestCorrectionOfSlices takes a slice of time out as a whole.
+func TestCorrectionOfSlices(t *testing.T) {
+	w := newWorld(t, shareObjective(func(o *Objective) {
+		o.Target = 0.95
+		o.Budgeting = Budgeting{Method: Timeslices, Slice: time.Hour, SliceTarget: 0.99}
+	}))
+	w.now = begin().Truncate(time.Hour)
+	w.start()
+	w.hours(5, 10, 0)
+	w.hours(1, 10, 0.5)
+	w.hours(2, 10, 0)
+	before := w.status(share)
+	w.correct(-2*time.Hour-50*time.Minute, -2*time.Hour-30*time.Minute)
+	w.tick()
+	s := w.status(share)
+	if before.Total-before.Good != 1 || s.Total != s.Good || s.Total != before.Total-1 {
+		t.Errorf("%v bad slices of %v, then %v of %v", before.Total-before.Good, before.Total, s.Total-s.Good, s.Total)
+	}
+}
+
+// TestPeriodAcrossADayWithSlices changes the width of the slices on disk.
+func TestPeriodAcrossADayWithSlices(t *testing.T) {
+	over := func(d time.Duration) Objective {
+		return shareObjective(func(o *Objective) {
+			o.Period, o.Target = d, 0.9
+			o.AlsoOver = []Span{{Length: 7 * testDay}}
+			o.Budgeting = Budgeting{Method: Timeslices, Slice: 5 * time.Minute, SliceTarget: 0.99}
+		})
+	}
+	for _, periods := range [][2]time.Duration{{testDay, 12 * time.Hour}, {12 * time.Hour, testDay}} {
+		w := newWorld(t, over(periods[0]))
+		w.now = begin().Truncate(time.Hour)
+		w.start()
+		// Slices of a quarter of a minute are written while memory is that fine.
+		often := func() {
+			for range 18 {
+				w.traffic(10*time.Minute, time.Minute, 10, 0)
+				w.house()
+			}
+		}
+		often()
+		w.reload(over(periods[1]))
+		often()
+		w.opts.SnapshotPath, w.path = "", ""
+		w.start()
+		w.tick()
+		tally, err := w.engine.Tally(t.Context(), share, begin().Truncate(time.Hour), w.now)
+		if s := w.status(share); err != nil || !near(s.Total, 72, 1) || !near(tally.Total, 72, 1) {
+			t.Errorf("%v: %v slices, tally %+v (%v), want 72", periods, s.Total, tally, err)
+		}
+	}
+}

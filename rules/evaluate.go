@@ -152,7 +152,7 @@ func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 		} else {
 			*sum = j.between(l, edge{r.anchor - span, at}, until)
 		}
-		r.coverage[i] = coverage(sum.Seen, r.anchor-from-sum.out, r.lag, every)
+		r.coverage[i] = coverage(sum.Seen, r.anchor-from-j.out(from, r.anchor), r.lag, every)
 	}
 	period := r.sums[j.period]
 	r.volume = period.Total

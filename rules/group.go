@@ -19,10 +19,10 @@ type group struct {
 	limit int
 	// members are by their ID. Guarded by the engine's mu.
 	members map[string]*track
-	// values are the hashes of the values that each label has had, refused how many
-	// series have no member because there are enough. Guarded by the track's mu.
+	// values are the hashes of the values that each label has had, refused those of the
+	// combinations without a member because there are enough. Guarded by the track's mu.
 	values  []map[uint64]struct{}
-	refused int
+	refused map[uint64]struct{}
 	seed    maphash.Seed
 	// heard is when telemetry of the whole last arrived, for the members to read.
 	heard atomic.Int64
@@ -60,6 +60,26 @@ func (g *group) note(values []string) {
 	}
 }
 
+// refuse notes a combination of values that has no member and tells whether it is a
+// new one.
+func (g *group) refuse(values []string) bool {
+	if g.refused == nil {
+		g.refused = map[uint64]struct{}{}
+	}
+	var h maphash.Hash
+	h.SetSeed(g.seed)
+	for _, v := range values {
+		_, _ = h.WriteString(v)
+		_ = h.WriteByte(0)
+	}
+	key := h.Sum64()
+	if _, known := g.refused[key]; known || len(g.refused) >= countedValues {
+		return false
+	}
+	g.refused[key] = struct{}{}
+	return true
+}
+
 // memberOf returns the member that counts a series of a grouped objective; it is made
 // if there is none yet, nil if there are too many. The engine's lock is held.
 func (e *Engine) memberOf(parent *track, lset labels.Labels) *track {
@@ -75,10 +95,8 @@ func (e *Engine) memberWith(parent *track, values []string) *track {
 	parent.mu.Lock()
 	g.note(values)
 	full := len(g.members) >= g.limit
-	first := full && g.refused == 0
-	if full {
-		g.refused++
-	}
+	first := full && len(g.refused) == 0
+	fresh := full && g.refuse(values)
 	o := parent.obj
 	parent.mu.Unlock()
 	if !full {
@@ -88,7 +106,9 @@ func (e *Engine) memberWith(parent *track, values []string) *track {
 		}
 		return m
 	}
-	e.metrics.groupsRefused.Inc()
+	if fresh {
+		e.metrics.groupsRefused.Inc()
+	}
 	if first {
 		e.logger.Warn("a grouped objective has too many groups: further ones are counted in the whole only",
 			"objective", parent.id, "max_groups", g.limit, "first", memberID(parent.id, values))
@@ -249,8 +269,9 @@ func (e *Engine) forgetMembers(now int64) {
 			}
 		}
 		parent.mu.Lock()
-		if gone > before && parent.group.refused > 0 {
-			parent.group.refused, waiting = 0, true
+		if gone > before && len(parent.group.refused) > 0 {
+			waiting = true
+			clear(parent.group.refused)
 		}
 		parent.mu.Unlock()
 	}
@@ -289,7 +310,7 @@ func (tr *track) groupReason() string {
 		return ""
 	}
 	said := "it is split by " + strings.Join(g.by, " and ")
-	if g.refused == 0 {
+	if len(g.refused) == 0 {
 		return said
 	}
 	most := 0
@@ -298,10 +319,14 @@ func (tr *track) groupReason() string {
 			most = i
 		}
 	}
+	more := fmt.Sprint(len(g.refused))
+	if len(g.refused) >= countedValues {
+		more = "more than " + more
+	}
 	n := fmt.Sprint(len(g.values[most]))
 	if len(g.values[most]) >= countedValues {
 		n = "more than " + n
 	}
-	return fmt.Sprintf("%s, and there are more groups than max_groups allows (%d): %d further series count in the whole only; "+
-		"the label %s has %s values: leave it out of group_by, narrow the selectors or raise max_groups", said, g.limit, g.refused, g.by[most], n)
+	return fmt.Sprintf("%s, and there are more groups than max_groups allows (%d): %s further ones count in the whole only; "+
+		"the label %s has %s values: leave it out of group_by, narrow the selectors or raise max_groups", said, g.limit, more, g.by[most], n)
 }

@@ -264,7 +264,7 @@ func TestTooManyGroups(t *testing.T) {
 		t.Errorf("%d groups, want 10", n)
 	}
 	st, _ := w.engine.Status(share)
-	for _, part := range []string{"max_groups allows (10)", "990 further series", "the label user has 1000 values", "raise max_groups"} {
+	for _, part := range []string{"max_groups allows (10)", "990 further ones", "the label user has 1000 values", "raise max_groups"} {
 		if !strings.Contains(st.Reason, part) {
 			t.Errorf("the reason does not say %q: %s", part, st.Reason)
 		}

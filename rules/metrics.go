@@ -48,8 +48,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		failures: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "watchtower_rules_failures_total", Help: "How often a task beside the evaluation went wrong.",
 		}, []string{"task"}),
-		groupsRefused: counter("watchtower_rules_groups_refused_series_total",
-			"How often a series was counted in the whole of a grouped objective only, since the objective has max_groups groups already."),
+		groupsRefused: counter("watchtower_rules_groups_refused_total",
+			"How many groups were found that are counted in the whole of their objective only, since it has max_groups groups already."),
 		snapshots: counter("watchtower_rules_snapshots_total", "How many snapshots were written."),
 	}
 }

@@ -161,6 +161,7 @@ func (e *Engine) begin(ctx context.Context, tr *track, saved *savedTrack, now in
 		}
 	})
 	if err != nil {
+		b.Flush() // The marks have counted it already.
 		return origin{}, err
 	}
 	if last == 0 {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"math"
 	"slices"
@@ -177,7 +178,12 @@ func (tr *track) retarget(to *track) {
 // count the same events.
 func generation(o Objective) string {
 	h := fnv.New64a()
-	for _, s := range []string{o.SLI.ErrorQuery, o.SLI.TotalQuery, o.SLI.ErrorRatioQuery, o.Budgeting.String()} {
+	budgeting := o.Budgeting.String()
+	if budgeting != "" {
+		// Slices are judged from the cells on disk, whose width follows the period.
+		budgeting += fmt.Sprintf(" from %d s", sliceWidth(o.Period))
+	}
+	for _, s := range []string{o.SLI.ErrorQuery, o.SLI.TotalQuery, o.SLI.ErrorRatioQuery, budgeting} {
 		_, _ = h.Write([]byte(strings.Join(strings.Fields(s), " ")))
 		_, _ = h.Write([]byte{0})
 	}

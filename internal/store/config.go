@@ -38,6 +38,9 @@ func (c Config) Validate() error {
 	if c.OutOfOrderWindow < 0 {
 		errs = append(errs, fmt.Errorf("store.out_of_order_window is %s: it must not be negative", time.Duration(c.OutOfOrderWindow)))
 	}
+	if most := 4 * time.Hour; time.Duration(c.OutOfOrderWindow) > most {
+		errs = append(errs, fmt.Errorf("store.out_of_order_window is %s: later than 4h budgets cannot be counted again, so it must not be longer", c.OutOfOrderWindow))
+	}
 	if c.OutOfOrderWindow > c.Retention {
 		errs = append(errs, fmt.Errorf("store.out_of_order_window is %s: it must not be longer than store.retention, which is %s", c.OutOfOrderWindow, c.Retention))
 	}
