@@ -99,7 +99,7 @@ func (in Input) objectivesTable(count int) panel {
 				field: "Value #A", name: "State", names: []string{"fine", "low", "burning", "spent"}, width: 110,
 				steps: []step{{nil, colorGood}, {new(1.0), colorWatch}, {new(2.0), colorWatch}, {new(3.0), colorBad}},
 			},
-			{field: "Value #B", name: "Budget left", unit: ratio, decimals: new(1.0), steps: falling(lowBudget), width: 130},
+			{field: "Value #B", name: "Budget left", unit: ratio, decimals: new(1.0), steps: budgetLeft(), width: 130},
 			{field: "Value #C", name: "Burn rate", unit: "suffix:x", decimals: new(1.0), steps: rising(1, fastBurn), width: 130},
 			{field: "Value #D", name: "Achieved", unit: ratio, decimals: new(3.0), width: 130},
 			{field: "Value #E", name: "Promised", unit: ratio, decimals: new(3.0), width: 130},
@@ -120,7 +120,7 @@ func trendPanels() []panel {
 			normal:  "lines that fall slowly, and rise again as old failures leave the period.",
 			act:     "a step down is an incident; a steady slope is a fault nobody is paged for. Look for the cause at the top of the slope.",
 			queries: []query{{"bottomk(10, max by (sloth_id) (slo:period_error_budget_remaining:ratio{watchtower_parent=\"\"}))", "{{sloth_id}}"}},
-			unit:    ratio, steps: falling(lowBudget), line: true,
+			unit:    ratio, steps: budgetLeft(), line: true,
 		},
 		{
 			kind: lines, key: "burn", title: "Fastest burn", width: 12, height: 9,

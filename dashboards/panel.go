@@ -80,9 +80,9 @@ func rising(watch, bad float64) []step {
 	return []step{{nil, colorGood}, {&watch, colorWatch}, {&bad, colorBad}}
 }
 
-// falling colors values that are worse the lower they are, and bad below zero.
-func falling(watch float64) []step {
-	return []step{{nil, colorBad}, {new(0.0), colorWatch}, {&watch, colorGood}}
+// budgetLeft colors what is left of a budget: bad below zero, good while there is plenty.
+func budgetLeft() []step {
+	return []step{{nil, colorBad}, {new(0.0), colorWatch}, {new(lowBudget), colorGood}}
 }
 
 // plain gives no judgement.

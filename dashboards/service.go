@@ -46,7 +46,7 @@ func (in Input) objective(o rules.Objective) row {
 		normal:  "above 25 %, falling slowly.",
 		act:     "below 25 % change less and test more; at zero stop releases that are not fixes, and say so to whoever plans campaigns.",
 		queries: []query{{"max(slo:period_error_budget_remaining:ratio" + id + ")", "budget left"}},
-		unit:    ratio, decimals: new(1.0), steps: falling(lowBudget), links: links,
+		unit:    ratio, decimals: new(1.0), steps: budgetLeft(), links: links,
 	}
 	burn := panel{
 		kind: figure, key: "burn", title: "Burn rate now", width: 4, height: 4,
@@ -89,7 +89,7 @@ func (in Input) groups(o rules.Objective) row {
 				normal:  "lines that fall slowly, and rise again as old failures leave the period.",
 				act:     "a group whose budget is gone breaks the promise to the people who use that part: put it before new features there.",
 				queries: []query{{"bottomk(10, " + of("slo:period_error_budget_remaining:ratio") + ")", legend}},
-				unit:    ratio, steps: falling(lowBudget), line: true,
+				unit:    ratio, steps: budgetLeft(), line: true,
 			},
 		),
 	}
