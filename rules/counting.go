@@ -33,8 +33,8 @@ func (o Objective) Counting() (source Source, reason string, terms []Term) {
 // Over returns the indicator with {{.window}} filled in.
 func (s SLI) Over(window time.Duration) SLI {
 	return SLI{
-		ErrorQuery:      fillWindow(s.ErrorQuery, window),
-		TotalQuery:      fillWindow(s.TotalQuery, window),
-		ErrorRatioQuery: fillWindow(s.ErrorRatioQuery, window),
+		ErrorQuery:      FillWindow(s.ErrorQuery, window),
+		TotalQuery:      FillWindow(s.TotalQuery, window),
+		ErrorRatioQuery: FillWindow(s.ErrorRatioQuery, window),
 	}
 }

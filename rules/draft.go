@@ -117,7 +117,7 @@ func (f *faults) query(n *yaml.Node, key string) string {
 
 // fits checks the queries of an indicator against each other.
 func (f *faults) fits(n *yaml.Node, sli SLI) {
-	if !sli.Raw() && fillWindow(sli.ErrorQuery, probeWindow) == fillWindow(sli.TotalQuery, probeWindow) {
+	if !sli.Raw() && FillWindow(sli.ErrorQuery, probeWindow) == FillWindow(sli.TotalQuery, probeWindow) {
 		f.at(n, "error_query and total_query are the same, so every event would be bad: let error_query select the bad ones")
 		return
 	}

@@ -111,7 +111,7 @@ func (e *Engine) Explain(id string) (Explanation, bool) {
 	}
 	for _, q := range []string{tr.obj.SLI.ErrorQuery, tr.obj.SLI.TotalQuery, tr.obj.SLI.ErrorRatioQuery} {
 		if q != "" {
-			x.Expressions = append(x.Expressions, fillWindow(q, 5*time.Minute))
+			x.Expressions = append(x.Expressions, FillWindow(q, 5*time.Minute))
 		}
 	}
 	for i, t := range tr.shape.terms {

@@ -275,7 +275,7 @@ func TestHistogramsLikePromQL(t *testing.T) {
 		sub := c.Total().Sub(c.Until(w.now.Add(-window).UnixMilli()))
 		slow, all = sub.Bad, sub.Total
 		for q, got := range map[string]float64{fastObjective().SLI.ErrorQuery: slow, fastObjective().SLI.TotalQuery: all} {
-			v, err := w.opts.Query(t.Context(), fillWindow(q, window), w.now)
+			v, err := w.opts.Query(t.Context(), FillWindow(q, window), w.now)
 			if err != nil || len(v) != 1 {
 				t.Fatal(v, err)
 			}

@@ -143,7 +143,7 @@ func (e *Engine) ask(ctx context.Context, s shape, sli SLI, window time.Duration
 
 func (e *Engine) query(ctx context.Context, q string, window time.Duration, at int64) (promql.Vector, error) {
 	e.metrics.polls.Inc()
-	v, err := e.ask1(ctx, fillWindow(q, window), time.UnixMilli(at))
+	v, err := e.ask1(ctx, FillWindow(q, window), time.UnixMilli(at))
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}

@@ -248,7 +248,7 @@ func (tr *track) expression(i int) string {
 	case alertLost:
 		return fmt.Sprintf("absent_over_time(slo:sli_error:ratio_rate%s%s[%s])", model.Duration(tr.judge.spans[tr.judge.now])*model.Duration(time.Millisecond), id, model.Duration(lostAfter))
 	case alertNoTraffic:
-		return "(" + fillWindow(o.SLI.TotalQuery, o.Alerting.NoTrafficFor) + ") == 0"
+		return "(" + FillWindow(o.SLI.TotalQuery, o.Alerting.NoTrafficFor) + ") == 0"
 	case alertSpent:
 		return fmt.Sprintf("1 - slo:period_error_budget_remaining:ratio%s >= %s", id, number(rule.limit))
 	case alertGone:

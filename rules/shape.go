@@ -62,8 +62,9 @@ func notCountable(format string, args ...any) string {
 // windowVar matches the placeholder for the window in a query.
 var windowVar = regexp.MustCompile(`\{\{-?\s*\.window\s*-?\}\}`)
 
-// fillWindow replaces {{.window}} in a query.
-func fillWindow(query string, d time.Duration) string {
+// FillWindow returns a query template with {{.window}} replaced by a length of time as
+// PromQL writes it.
+func FillWindow(query string, d time.Duration) string {
 	return windowVar.ReplaceAllLiteralString(query, model.Duration(d).String())
 }
 
@@ -72,7 +73,7 @@ func newParser() parser.Parser { return parser.NewParser(parser.Options{}) }
 
 // parseQuery parses a query template. Its error is a sentence without position.
 func parseQuery(query string) (parser.Expr, error) {
-	filled := fillWindow(query, probeWindow)
+	filled := FillWindow(query, probeWindow)
 	if strings.Contains(filled, "{{") {
 		return nil, errors.New("only {{.window}} is known as a template variable: write out the rest")
 	}

@@ -3,7 +3,6 @@ package export
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/watchtower-hub/watchtower/rules"
 )
-
-// windowVar matches the placeholder for the window in a query.
-var windowVar = regexp.MustCompile(`\{\{-?\s*\.window\s*-?\}\}`)
 
 // form says what a query yields for a range.
 type form uint8
@@ -59,7 +55,7 @@ func (p *plan) count(query string, length time.Duration) (counting, error) {
 	case perSample:
 		reach, c.factor = length-p.interval/2, 1
 	}
-	if c.expr, err = parse(windowVar.ReplaceAllLiteralString(query, short(reach))); err != nil {
+	if c.expr, err = parse(rules.FillWindow(query, reach)); err != nil {
 		return c, fmt.Errorf("%s: %w", p.o.ID, err)
 	}
 	if c.expr.Type() == parser.ValueTypeScalar {
@@ -74,7 +70,7 @@ func (p *plan) count(query string, length time.Duration) (counting, error) {
 
 // formOf tells the form of a query by the functions in it.
 func (p *plan) formOf(query string) (form, error) {
-	expr, err := parse(windowVar.ReplaceAllLiteralString(query, "433s"))
+	expr, err := parse(rules.FillWindow(query, time.Minute))
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", p.o.ID, err)
 	}

@@ -5,10 +5,13 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/watchtower-hub/watchtower/rules"
 )
 
 // A unit test needs raw series that the queries of an objective count as good or bad
@@ -37,7 +40,7 @@ func (p *plan) synthetic() bool {
 func (p *plan) makeUp() (madeUp, bool) {
 	var terms []term
 	for query, w := range map[string]weight{p.o.SLI.ErrorQuery: {bad: 1}, p.o.SLI.TotalQuery: {total: 1}} {
-		expr, err := parse(windowVar.ReplaceAllLiteralString(query, "433s"))
+		expr, err := parse(rules.FillWindow(query, time.Minute))
 		if err != nil || !takeApart(expr, w, &terms) {
 			return madeUp{}, false
 		}
