@@ -59,7 +59,7 @@ type fakeSlackReceiver struct {
 	name  string
 }
 
-func (f *fakeSlack) builder(conf *amconfig.SlackConfig, receiver string, _ *template.Template) (notify.Notifier, error) {
+func (f *fakeSlack) builder(conf *amconfig.SlackConfig, receiver string, _ int, _ *template.Template) (notify.Notifier, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.confs = append(f.confs, conf)

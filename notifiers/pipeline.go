@@ -39,9 +39,9 @@ const (
 	resetNativeHistograms = time.Hour
 )
 
-// SlackBuilder returns the notifier of one slack_config of a receiver. conf has neither URL nor token where the file
-// gives none: the Slack that Watchtower is connected to is meant.
-type SlackBuilder func(conf *amconfig.SlackConfig, receiver string, tmpl *template.Template) (notify.Notifier, error)
+// SlackBuilder returns the notifier of one slack_config of a receiver; index is its place among them. conf has neither
+// URL nor token where the file gives none: the Slack that Watchtower is connected to is meant.
+type SlackBuilder func(conf *amconfig.SlackConfig, receiver string, index int, tmpl *template.Template) (notify.Notifier, error)
 
 var _ SlackBuilder = (*slack.Slack)(nil).Notifier
 

@@ -101,7 +101,7 @@ func (b planBuilder) integrations(r amconfig.Receiver, p *plan) ([]notify.Integr
 			break
 		}
 		c = ownSlackConfig(c)
-		n, err := b.slack(c, r.Name, p.tmpl)
+		n, err := b.slack(c, r.Name, i, p.tmpl)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("slack_configs[%d]: %w", i, err))
 			continue

@@ -199,7 +199,7 @@ func TestAppTokenAndURL(t *testing.T) {
 
 func TestWebAPIWithoutTokenIsRefused(t *testing.T) {
 	r := newRig(t, newFakeSlack())
-	_, err := r.Notifier(&amconfig.SlackConfig{APIURL: secretURL(t, "https://slack.com/api/chat.postMessage")}, "team", testTemplates(t))
+	_, err := r.Notifier(&amconfig.SlackConfig{APIURL: secretURL(t, "https://slack.com/api/chat.postMessage")}, "team", 0, testTemplates(t))
 	if err == nil || !strings.Contains(err.Error(), "needs a token") || !strings.Contains(err.Error(), `"team"`) {
 		t.Errorf("Notifier = %v", err)
 	}

@@ -47,7 +47,7 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	n, err := s.Notifier(&amconfig.SlackConfig{NotifierConfig: sendResolved()}, "slack", tmpl)
+	n, err := s.Notifier(&amconfig.SlackConfig{NotifierConfig: sendResolved()}, "slack", 0, tmpl)
 	if err != nil {
 		return err
 	}

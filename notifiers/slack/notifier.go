@@ -33,6 +33,7 @@ type notifier struct {
 	slack     *Slack
 	conf      *amconfig.SlackConfig
 	receiver  string
+	index     int
 	tmpl      *template.Template
 	workspace *workspace
 }

@@ -128,7 +128,7 @@ func (r *rig) restart(change ...func(*Options)) *rig {
 
 func (r *rig) notifier(conf *amconfig.SlackConfig) notify.Notifier {
 	r.t.Helper()
-	n, err := r.Notifier(conf, "slack", testTemplates(r.t))
+	n, err := r.Notifier(conf, "slack", 0, testTemplates(r.t))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -100,9 +100,9 @@ func (s *Slack) Run(ctx context.Context) error {
 	return nil
 }
 
-// Notifier returns the notifier of one slack_config of a receiver. One without
+// Notifier returns the notifier of one slack_config of a receiver, its index among them. One without
 // URL and token uses the workspace of Options.
-func (s *Slack) Notifier(conf *amconfig.SlackConfig, receiver string, tmpl *template.Template) (notify.Notifier, error) {
+func (s *Slack) Notifier(conf *amconfig.SlackConfig, receiver string, index int, tmpl *template.Template) (notify.Notifier, error) {
 	if conf == nil || tmpl == nil {
 		return nil, errors.New("slack: a notifier needs a slack_config and templates")
 	}
@@ -119,7 +119,7 @@ func (s *Slack) Notifier(conf *amconfig.SlackConfig, receiver string, tmpl *temp
 		return s.webhookNotifier(conf, tmpl, to.webhook)
 	}
 	s.outbox.register(to.workspace)
-	return &notifier{slack: s, conf: conf, receiver: receiver, tmpl: tmpl, workspace: to.workspace}, nil
+	return &notifier{slack: s, conf: conf, receiver: receiver, index: index, tmpl: tmpl, workspace: to.workspace}, nil
 }
 
 func (s *Slack) webhookNotifier(conf *amconfig.SlackConfig, tmpl *template.Template, rawURL string) (notify.Notifier, error) {
