@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -42,6 +43,7 @@ type notification struct {
 	receiver         string
 	group            string
 	firing, resolved []string // Alert names, sorted.
+	ts               string   // Of the message it posted or edited.
 }
 
 func (n notification) String() string {
@@ -87,6 +89,13 @@ func (r *fakeSlackReceiver) Notify(ctx context.Context, alerts ...*alert.Alert) 
 	}
 	slices.Sort(n.firing)
 	slices.Sort(n.resolved)
+	if store, ok := notify.NflogStore(ctx); ok {
+		if n.ts, ok = store.GetStr(storedTS); !ok {
+			n.ts = fmt.Sprintf("%d.%06d", n.at.Unix(), len(r.slack.told))
+		}
+		store.SetStr(storedTS, n.ts)
+		store.SetStr(storedChannel, "C-"+r.name)
+	}
 	r.slack.told = append(r.slack.told, n)
 	return false, nil
 }

@@ -76,6 +76,7 @@ type Pipeline struct {
 	silencer          *silence.Silencer
 	notifications     *journaledLog
 	silenceJournal    *journal
+	silencing         sync.Mutex // Held from looking for a silence to making it.
 	groupMarker       marker.GroupMarker
 	stages            *notify.PipelineBuilder
 	dispatcherMetrics *dispatch.DispatcherMetrics
