@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/prometheus/alertmanager/nflog/nflogpb"
 	"github.com/prometheus/alertmanager/silence/silencepb"
@@ -22,6 +24,7 @@ var errJournalClosed = errors.New("it is closed")
 // and the file stays one that Alertmanager itself reads. It is safe for concurrent use.
 type journal struct {
 	path string
+	read reader
 
 	mu   sync.Mutex // Before pendingMu. Held during I/O, hence never taken where records are made.
 	file *os.File   // Nil when closed.
@@ -29,16 +32,29 @@ type journal struct {
 
 	pendingMu sync.Mutex
 	pending   []byte
+	// newest is the heading of the last record of each key, in the file or pending.
+	newest map[string]heading
 }
 
-// openJournal opens or creates the file at path. What a crash left at its end is cut off, after a copy to
-// path.damaged; valid says whether the content of a record is usable.
-func openJournal(path string, valid func(record []byte) bool, logger *slog.Logger) (*journal, error) {
+// heading is what a journal has to know of a record.
+type heading struct {
+	key string
+	at  time.Time
+	// expires is when the record has no meaning any more.
+	expires time.Time
+}
+
+// reader returns the heading of a record, false if the record is not usable.
+type reader func(record []byte) (heading, bool)
+
+// openJournal opens or creates the file at path. What a crash left at its end is cut off, after a copy to path.damaged.
+func openJournal(path string, read reader, logger *slog.Logger) (*journal, error) {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	good := completeRecords(text, valid)
+	newest := map[string]heading{}
+	good := eachRecord(text, read, func(_ []byte, h heading) { newest[h.key] = h })
 	if good < len(text) {
 		if err := os.WriteFile(path+".damaged", text, 0o600); err != nil {
 			return nil, fmt.Errorf("keep a copy of the damaged %s: %w", path, err)
@@ -50,15 +66,16 @@ func openJournal(path string, valid func(record []byte) bool, logger *slog.Logge
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	j := &journal{path: path, file: f, size: int64(good)}
+	j := &journal{path: path, read: read, file: f, size: int64(good), newest: newest}
 	if err := j.rewindLocked(); err != nil {
 		return nil, errors.Join(fmt.Errorf("repair %s: %w", path, err), f.Close())
 	}
 	return j, nil
 }
 
-// completeRecords returns the length of the longest prefix of text that consists of valid records.
-func completeRecords(text []byte, valid func([]byte) bool) int {
+// eachRecord calls do with every record of text, its length included, up to the first that is damaged or not usable, and
+// returns where that one begins.
+func eachRecord(text []byte, read reader, do func(record []byte, h heading)) int {
 	good := 0
 	for good < len(text) {
 		n, k := binary.Uvarint(text[good:])
@@ -66,30 +83,56 @@ func completeRecords(text []byte, valid func([]byte) bool) int {
 			break
 		}
 		end := good + k + int(n)
-		if !valid(text[good+k : end]) {
+		h, ok := read(text[good+k : end])
+		if !ok {
 			break
 		}
+		do(text[good:end], h)
 		good = end
 	}
 	return good
 }
 
-func validNotification(record []byte) bool {
+// readNotification is the reader of the notification log.
+func readNotification(record []byte) (heading, bool) {
 	var e nflogpb.MeshEntry
-	return proto.Unmarshal(record, &e) == nil && e.GetEntry().GetReceiver() != nil && e.GetExpiresAt().IsValid()
+	if proto.Unmarshal(record, &e) != nil || e.GetEntry().GetReceiver() == nil || !e.GetExpiresAt().IsValid() {
+		return heading{}, false
+	}
+	r := e.Entry.Receiver
+	key := fmt.Sprintf("%s:%s/%s/%d", e.Entry.GroupKey, r.GroupName, r.Integration, r.Idx)
+	return heading{key: key, at: e.Entry.Timestamp.AsTime(), expires: e.ExpiresAt.AsTime()}, true
 }
 
-func validSilence(record []byte) bool {
+// readSilence is the reader of silences.
+func readSilence(record []byte) (heading, bool) {
 	var s silencepb.MeshSilence
-	return proto.Unmarshal(record, &s) == nil && s.GetSilence().GetId() != "" && s.GetExpiresAt().IsValid()
+	if proto.Unmarshal(record, &s) != nil || s.GetSilence().GetId() == "" || !s.GetExpiresAt().IsValid() {
+		return heading{}, false
+	}
+	return heading{key: s.Silence.Id, at: s.Silence.UpdatedAt.AsTime(), expires: s.ExpiresAt.AsTime()}, true
 }
 
-// add takes a record, length included, for the next flush. It does no I/O, so it may be called inside the lock of the
-// log that made the record.
-func (j *journal) add(record []byte) {
+// add takes records, lengths included, for the next flush. One that is not newer than the last of its key is dropped, as
+// the log that it belongs to does: peers repeat what they know, and an old record must not replace what came since. It
+// does no I/O, so it may be called inside the lock of the log that made the records.
+func (j *journal) add(records []byte) {
 	j.pendingMu.Lock()
 	defer j.pendingMu.Unlock()
-	j.pending = append(j.pending, record...)
+	eachRecord(records, j.read, func(record []byte, h heading) {
+		if last, ok := j.newest[h.key]; ok && !last.at.Before(h.at) {
+			return
+		}
+		j.newest[h.key] = h
+		j.pending = append(j.pending, record...)
+	})
+}
+
+// forget drops the headings of records that have expired.
+func (j *journal) forget(now time.Time) {
+	j.pendingMu.Lock()
+	defer j.pendingMu.Unlock()
+	maps.DeleteFunc(j.newest, func(_ string, h heading) bool { return h.expires.Before(now) })
 }
 
 // take empties pending; restore puts back what could not be written.
@@ -173,6 +216,7 @@ func (j *journal) compact(snapshot func(io.Writer) (int64, error)) (int64, error
 	}
 	previous := j.file
 	j.file, j.size = next, size
+	j.forget(time.Now())
 	return size, errors.Join(previous.Close(), syncDirectory(j.path))
 }
 

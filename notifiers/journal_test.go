@@ -3,6 +3,7 @@ package notifiers
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,12 +17,18 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
+// record is the first notification of a group.
 func record(tb testing.TB, group string) []byte {
+	tb.Helper()
+	return recordAt(tb, group, 1)
+}
+
+func recordAt(tb testing.TB, group string, at int64) []byte {
 	tb.Helper()
 	var b bytes.Buffer
 	_, err := protodelim.MarshalTo(&b, &nflogpb.MeshEntry{
-		Entry:     &nflogpb.Entry{GroupKey: []byte(group), Receiver: &nflogpb.Receiver{GroupName: "slack"}},
-		ExpiresAt: timestamppb.New(time.Unix(1, 0)),
+		Entry:     &nflogpb.Entry{GroupKey: []byte(group), Receiver: &nflogpb.Receiver{GroupName: "slack"}, Timestamp: timestamppb.New(time.Unix(at, 0))},
+		ExpiresAt: timestamppb.New(time.Unix(at+1000, 0)),
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -31,7 +38,7 @@ func record(tb testing.TB, group string) []byte {
 
 func open(t *testing.T, path string) *journal {
 	t.Helper()
-	j, err := openJournal(path, validNotification, newLogger(&logged{}))
+	j, err := openJournal(path, readNotification, newLogger(&logged{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,10 +145,10 @@ func TestJournalFlushCoversRecordsOfOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nflog")
 	j := open(t, path)
 	var writers sync.WaitGroup
-	for range 8 {
+	for w := range 8 {
 		writers.Go(func() {
-			for range 10 {
-				j.add(record(t, "a"))
+			for n := range 10 {
+				j.add(record(t, fmt.Sprint(w, "/", n)))
 				if err := j.flush(); err != nil {
 					t.Error(err)
 				}
@@ -149,20 +156,65 @@ func TestJournalFlushCoversRecordsOfOthers(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	wantFile(t, path, bytes.Repeat(record(t, "a"), 80))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := map[string]bool{}
+	end := eachRecord(text, readNotification, func(_ []byte, h heading) { groups[h.key] = true })
+	if len(groups) != 80 || end != len(text) {
+		t.Errorf("%d groups in %d of %d bytes, want 80 in all", len(groups), end, len(text))
+	}
 }
 
-func FuzzCompleteRecords(f *testing.F) {
+func TestJournalDropsWhatIsNotNewer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nflog")
+	j := open(t, path)
+	first, second := recordAt(t, "a", 5), recordAt(t, "a", 7)
+	j.add(first)
+	// Peers repeat what they know, several records at a time.
+	j.add(append(append(bytes.Clone(first), record(t, "b")...), recordAt(t, "a", 4)...))
+	want := append(bytes.Clone(first), record(t, "b")...)
+	if err := j.flush(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, want)
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+
+	j = open(t, path)
+	j.add(first)
+	j.add(second)
+	j.add(first)
+	if err := j.flush(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, append(want, second...))
+
+	// What has expired is not remembered for ever.
+	j.add(recordAt(t, "c", time.Now().Unix()))
+	if _, err := j.compact(func(io.Writer) (int64, error) { return 0, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := sortedKeys(j.newest); len(got) != 1 || !strings.HasPrefix(got[0], "c:") {
+		t.Errorf("remembered: %q, want only c", got)
+	}
+}
+
+func FuzzEachRecord(f *testing.F) {
 	f.Add(append(record(f, "a"), record(f, "b")...))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	ignore := func([]byte, heading) {}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		n := completeRecords(text, validNotification)
-		if n < 0 || n > len(text) {
-			t.Fatalf("%d of %d bytes are complete", n, len(text))
+		var seen []byte
+		n := eachRecord(text, readNotification, func(record []byte, _ heading) { seen = append(seen, record...) })
+		if n < 0 || n > len(text) || !bytes.Equal(seen, text[:n]) {
+			t.Fatalf("%d of %d bytes are complete, %d were seen", n, len(text), len(seen))
 		}
-		if completeRecords(text[:n], validNotification) != n {
+		if eachRecord(text[:n], readNotification, ignore) != n {
 			t.Errorf("the complete part of %q is not complete", text)
 		}
-		_ = completeRecords(text, validSilence)
+		_ = eachRecord(text, readSilence, ignore)
 	})
 }

@@ -182,7 +182,7 @@ func (p *Pipeline) open() error {
 func (p *Pipeline) openState() error {
 	var err error
 	path := filepath.Join(p.opts.Dir, "nflog")
-	logJournal, err := openJournal(path, validNotification, p.logger)
+	logJournal, err := openJournal(path, readNotification, p.logger)
 	if err != nil {
 		return fmt.Errorf("open notification log: %w", err)
 	}
@@ -199,7 +199,7 @@ func (p *Pipeline) openState() error {
 	p.notifications.log.SetBroadcast(logJournal.add)
 
 	path = filepath.Join(p.opts.Dir, "silences")
-	if p.silenceJournal, err = openJournal(path, validSilence, p.logger); err != nil {
+	if p.silenceJournal, err = openJournal(path, readSilence, p.logger); err != nil {
 		return fmt.Errorf("open silences: %w", err)
 	}
 	p.silences, err = silence.New(silence.Options{
