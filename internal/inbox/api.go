@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,8 +38,10 @@ type method struct {
 
 // call is one request to a method.
 type call struct {
-	args map[string]string
-	base string // begins permalinks
+	args  map[string]string
+	base  string // begins permalinks
+	here  string // where the caller reached this inbox: http://localhost:9911
+	token string
 }
 
 // slackError is an error as Slack says it: a word, and for bad blocks what is wrong with each.
@@ -71,7 +74,13 @@ func (b *Inbox) apiMethods() map[string]method {
 		"conversations.replies": {run: b.conversationsReplies, reads: true},
 		"reactions.add":         {run: b.reactionsAdd},
 		"reactions.remove":      {run: b.reactionsRemove},
+		"usergroups.list":       {run: b.usergroupsList, reads: true},
+		"usergroups.users.list": {run: b.usergroupsUsersList, reads: true},
 		"users.info":            {run: b.usersInfo, reads: true},
+		"users.list":            {run: b.usersList, reads: true},
+		"views.open":            {run: b.viewsOpen},
+		"views.push":            {run: b.viewsPush},
+		"views.update":          {run: b.viewsUpdate},
 	}
 }
 
@@ -102,18 +111,16 @@ func (b *Inbox) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fault := b.faults.take(name)
-	if !pause(r.Context(), fault.Delay) {
-		return
-	}
-	if broken := fault.Status != 0 || fault.Error != ""; broken && !fault.Performed {
-		fault.answer(w)
+	if !fault.pass(w, r) {
 		return
 	}
 	if wait := b.rates.take(name, args["channel"], b.now()); wait > 0 {
 		RateLimited(wait).answer(w)
 		return
 	}
-	result, err := m.run(r.Context(), call{args: args, base: b.baseURL(r)})
+	here := address(r)
+	b.board.reachedAt(here)
+	result, err := m.run(r.Context(), call{args: args, base: b.baseURL(r), here: here, token: token})
 	if fault.Performed && err == nil {
 		fault.answer(w)
 		return
@@ -186,7 +193,12 @@ func (b *Inbox) baseURL(r *http.Request) string {
 	if b.external != "" {
 		return b.external
 	}
-	scheme := "http"
+	return address(r)
+}
+
+// address is where a request reached this server. One that never left its process knows its scheme.
+func address(r *http.Request) string {
+	scheme := cmp.Or(r.URL.Scheme, "http")
 	if r.TLS != nil {
 		scheme = "https"
 	}

@@ -78,6 +78,8 @@ type message struct {
 	edited      stamp
 	edits       int
 	deleted     stamp
+	about       stamp  // an answer for one person: the message that was clicked
+	files       string // JSON, empty: none
 }
 
 func (m message) public(reactions []Reaction) Message {
@@ -155,6 +157,16 @@ func migrations() []string {
 			at_us      BIGINT NOT NULL,
 			PRIMARY KEY (channel_id, ts_us, name, user_id)
 		);`,
+		`CREATE TABLE inbox_responses (
+			token      TEXT    NOT NULL PRIMARY KEY,
+			channel_id TEXT    NOT NULL,
+			ts_us      BIGINT  NOT NULL,
+			user_id    TEXT    NOT NULL,
+			made_us    BIGINT  NOT NULL,
+			uses       INTEGER NOT NULL
+		);
+		ALTER TABLE inbox_messages ADD COLUMN about_us BIGINT NOT NULL DEFAULT 0;
+		ALTER TABLE inbox_messages ADD COLUMN files TEXT NOT NULL DEFAULT '';`,
 	}
 }
 
@@ -211,6 +223,10 @@ func channelID(name string) string {
 	if strings.HasPrefix(name, "@") {
 		prefix = "D0"
 	}
+	return hashedID(prefix, name)
+}
+
+func hashedID(prefix, name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:9]
 }
@@ -283,12 +299,12 @@ const (
 )
 
 const selectMessage = `SELECT channel_id, ts_us, thread_us, broadcast, username, icon, body, blocks, attachments, metadata,
-	state, ephemeral, edited_us, edits, deleted_us FROM inbox_messages WHERE channel_id = ?`
+	state, ephemeral, edited_us, edits, deleted_us, about_us, files FROM inbox_messages WHERE channel_id = ?`
 
 func scanMessage(row interface{ Scan(...any) error }) (message, error) {
 	var m message
 	err := row.Scan(&m.channel, &m.ts, &m.thread, &m.broadcast, &m.username, &m.icon, &m.text, &m.blocks, &m.attachments, &m.metadata,
-		&m.state, &m.ephemeral, &m.edited, &m.edits, &m.deleted)
+		&m.state, &m.ephemeral, &m.edited, &m.edits, &m.deleted, &m.about, &m.files)
 	if errors.Is(err, sql.ErrNoRows) {
 		return message{}, errNoMessage
 	}

@@ -17,7 +17,7 @@ func (b *Inbox) chatPostMessage(ctx context.Context, c call) (map[string]any, er
 		return nil, err
 	}
 	m := message{channel: to.id}
-	if m, err = contentOf(c, m); err != nil {
+	if m, err = b.contentOf(ctx, c, m); err != nil {
 		return nil, err
 	}
 	if m.thread, err = b.threadOf(ctx, to, c.args["thread_ts"]); err != nil {
@@ -39,10 +39,10 @@ func (b *Inbox) chatPostEphemeral(ctx context.Context, c call) (map[string]any, 
 		return nil, err
 	}
 	m := message{channel: to.id, ephemeral: c.args["user"]}
-	if !isUser(m.ephemeral) {
+	if _, known := b.people.find(m.ephemeral); !known {
 		return nil, refuse("user_not_in_channel")
 	}
-	if m, err = contentOf(c, m); err != nil {
+	if m, err = b.contentOf(ctx, c, m); err != nil {
 		return nil, err
 	}
 	if m.thread, err = b.threadOf(ctx, to, c.args["thread_ts"]); err != nil {
@@ -68,7 +68,7 @@ func (b *Inbox) chatUpdate(ctx context.Context, c call) (map[string]any, error) 
 	if !saysAnything(c) {
 		return nil, refuse("no_text")
 	}
-	m, err := contentOf(c, old)
+	m, err := b.contentOf(ctx, c, old)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (b *Inbox) threadOf(ctx context.Context, to channel, arg string) (stamp, er
 
 // contentOf returns the message with what the call says in its text, blocks, attachments and metadata.
 // What the call does not mention stays.
-func contentOf(c call, m message) (message, error) {
+func (b *Inbox) contentOf(_ context.Context, c call, m message) (message, error) {
 	if err := textOf(c, &m); err != nil {
 		return m, err
 	}
@@ -306,11 +306,13 @@ func checkMetadata(raw string) (string, error) {
 
 // The forms of names and IDs.
 var (
+	groupForm   = regexp.MustCompile(`^S[0-9A-Z]{8,}$`)
 	userForm    = regexp.MustCompile(`^[UW][0-9A-Z]{2,30}$`)
 	channelForm = regexp.MustCompile(`^@?[\p{L}\p{M}\p{N}_.-]{1,80}$`)
 	emojiForm   = regexp.MustCompile(`^[\p{L}\p{N}_+'-]{1,100}(::skin-tone-[2-6])?$`)
 )
 
+func isGroup(s string) bool       { return groupForm.MatchString(s) }
 func isUser(s string) bool        { return userForm.MatchString(s) }
 func isChannelName(s string) bool { return channelForm.MatchString(s) }
 func isEmojiName(s string) bool   { return emojiForm.MatchString(s) }

@@ -17,10 +17,13 @@ type checker struct {
 	blockIDs  map[string]bool
 	actionIDs map[string]bool
 	texts     longTexts
+	most      int // so many blocks
+	// file says whether a slack_file may be shown; nil: none may.
+	file func(id, url string) bool
 }
 
 func newChecker() *checker {
-	return &checker{blockIDs: map[string]bool{}, actionIDs: map[string]bool{}}
+	return &checker{blockIDs: map[string]bool{}, actionIDs: map[string]bool{}, most: maxBlocks}
 }
 
 type object = map[string]any
@@ -105,8 +108,8 @@ func encode(v any) (string, error) {
 }
 
 func (c *checker) blockList(at string, list []any) {
-	if len(list) > maxBlocks {
-		c.fault(at, "no more than %d items allowed", maxBlocks)
+	if len(list) > c.most {
+		c.fault(at, "no more than %d items allowed", c.most)
 		return
 	}
 	var unnamed []object
@@ -160,8 +163,10 @@ func (c *checker) block(at string, block object) {
 		}
 	case "actions":
 		for i, item := range c.list(at, block, "elements", maxActions) {
-			c.element(at+"/elements/"+strconv.Itoa(i), item)
+			c.element(at+"/elements/"+strconv.Itoa(i), item, inActions)
 		}
+	case "input":
+		c.input(at, block)
 	case "image":
 		c.image(at, block)
 		c.text(at, block, "title", textLimits{max: maxImageTitle, plain: true})
@@ -195,7 +200,7 @@ func (c *checker) section(at string, block object) {
 		}
 	}
 	if accessory, ok := block["accessory"]; ok {
-		c.element(at+"/accessory", accessory)
+		c.element(at+"/accessory", accessory, inSection)
 	}
 }
 
@@ -239,94 +244,6 @@ func (c *checker) markdown(at string, block object) {
 	}
 }
 
-// element checks what a person can press or choose, and images beside a section.
-func (c *checker) element(at string, item any) {
-	element, ok := item.(object)
-	if !ok {
-		c.fault(at, "must provide an object")
-		return
-	}
-	kind, ok := element["type"].(string)
-	if !ok {
-		c.fault(at, "missing required field: type")
-		return
-	}
-	if kind == "image" {
-		c.image(at, element)
-		return
-	}
-	limits, known := limitsOf(kind)
-	if !known {
-		c.fault(at+"/type", "unsupported type: %s", kind)
-		return
-	}
-	c.actionID(at, element)
-	if _, has := element[limits.required]; limits.required != "" && !has {
-		c.fault(at, "missing required field: %s", limits.required)
-	}
-	if limits.text > 0 {
-		c.text(at, element, "text", textLimits{max: limits.text, plain: true})
-	}
-	if limits.value > 0 {
-		c.str(at, element, "value", limits.value)
-	}
-	if limits.url {
-		c.str(at, element, "url", maxURL)
-		c.address(at, element, "url")
-		c.style(at, element)
-	}
-	if limits.placeholder {
-		c.text(at, element, "placeholder", textLimits{max: maxPlaceholder, plain: true})
-	}
-	if _, has := element["options"]; has && limits.options > 0 {
-		for i, option := range c.list(at, element, "options", limits.options) {
-			c.option(at+"/options/"+strconv.Itoa(i), option)
-		}
-	}
-	if confirm, ok := element["confirm"].(object); ok {
-		c.confirm(at+"/confirm", confirm)
-	}
-}
-
-func (c *checker) actionID(at string, element object) {
-	id, _ := element["action_id"].(string)
-	switch {
-	case id == "":
-		element["action_id"] = freeID(c.actionIDs, "a")
-	case c.actionIDs[id]:
-		c.fault(at+"/action_id", "`action_id` %q already exists", id)
-	default:
-		c.actionIDs[id] = true
-		c.str(at, element, "action_id", maxActionID)
-	}
-}
-
-func (c *checker) style(at string, element object) {
-	switch element["style"] {
-	case nil, "primary", "danger":
-	default:
-		c.fault(at+"/style", "must be a valid enum value")
-	}
-}
-
-func (c *checker) option(at string, item any) {
-	option, ok := item.(object)
-	if !ok {
-		c.fault(at, "must provide an object")
-		return
-	}
-	c.text(at, option, "text", textLimits{max: maxOptionText, required: true})
-	c.text(at, option, "description", textLimits{max: maxOptionText})
-	c.str(at, option, "value", maxOptionValue)
-}
-
-func (c *checker) confirm(at string, confirm object) {
-	c.text(at, confirm, "title", textLimits{max: 100, plain: true, required: true})
-	c.text(at, confirm, "text", textLimits{max: 300, required: true})
-	c.text(at, confirm, "confirm", textLimits{max: 30, plain: true})
-	c.text(at, confirm, "deny", textLimits{max: 30, plain: true})
-}
-
 // textLimits is what a text object must be like.
 type textLimits struct {
 	max      int
@@ -335,8 +252,7 @@ type textLimits struct {
 }
 
 func (c *checker) text(at string, parent object, field string, limits textLimits) {
-	item, has := parent[field]
-	if has {
+	if item := parent[field]; item != nil {
 		c.textObject(at+"/"+field, item, limits)
 	} else if limits.required {
 		c.fault(at, "missing required field: %s", field)

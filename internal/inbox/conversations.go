@@ -18,27 +18,6 @@ func (b *Inbox) authTest(_ context.Context, c call) (map[string]any, error) {
 	}, nil
 }
 
-// usersInfo knows every user that has a well-formed ID.
-func (b *Inbox) usersInfo(_ context.Context, c call) (map[string]any, error) {
-	id := c.args["user"]
-	if !isUser(id) {
-		return nil, refuse("user_not_found")
-	}
-	name, bot := userName(id), id == botUser
-	return map[string]any{"user": map[string]any{
-		"id": id, "team_id": teamID, "name": strings.ToLower(name), "real_name": name, "deleted": false, "is_bot": bot, "tz": "UTC",
-		"profile": map[string]any{"real_name": name, "display_name": name},
-	}}, nil
-}
-
-// userName is what a user is called who is known by ID only.
-func userName(id string) string {
-	if id == botUser {
-		return botName
-	}
-	return id
-}
-
 func (b *Inbox) conversationsHistory(ctx context.Context, c call) (map[string]any, error) {
 	to, err := b.channelOf(ctx, c.args["channel"])
 	if err != nil {

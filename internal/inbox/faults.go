@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"net/http"
 	"sync"
 	"time"
 )
@@ -36,6 +37,18 @@ func Refused(word string) Fault { return Fault{Error: word} }
 
 // Lost is a call that Slack carries out and whose answer never arrives.
 func Lost() Fault { return Fault{Status: 504, Performed: true} }
+
+// pass lets a call go on: after the delay, and unless it is to fail without being carried out. Then it is answered here.
+func (f Fault) pass(w http.ResponseWriter, r *http.Request) bool {
+	if !pause(r.Context(), f.Delay) {
+		return false
+	}
+	if broken := f.Status != 0 || f.Error != ""; broken && !f.Performed {
+		f.answer(w)
+		return false
+	}
+	return true
+}
 
 // faults are those still to come, by method. The method * stands for all.
 type faults struct {

@@ -43,6 +43,12 @@ type Options struct {
 	// Channels, when not empty, are the only channels: any other is answered with channel_not_found.
 	// Empty: a name that is posted to becomes a channel.
 	Channels []string
+	// People are who may use the inbox; the first is who you are until you choose another. Empty: two, You and Sam, and
+	// every ID of a user's form is someone.
+	People []Person
+	// Groups are the user groups: the members' IDs by the group's handle. A group's ID is a function of its handle, unless
+	// the handle is itself of an ID's form, as S0ONCALL1.
+	Groups map[string][]string
 	// Unlimited turns Slack's rates off, for tests that post a lot.
 	Unlimited bool
 	// Location is the time zone of the page; nil is the server's.
@@ -62,6 +68,8 @@ type Inbox struct {
 	methods   map[string]method
 	rates     *rates
 	faults    *faults
+	people    directory
+	board     *switchboard
 	changes   *changes
 	templates *template.Template
 	render    renderer
@@ -86,10 +94,12 @@ func New(opts Options) (*Inbox, error) {
 		location: cmp.Or(opts.Location, time.Local),
 		now:      opts.Now,
 		faults:   newFaults(),
+		people:   newDirectory(opts.People, opts.Groups),
+		board:    newSwitchboard(),
 		changes:  newChanges(),
 		closing:  make(chan struct{}),
-		render:   renderer{emoji: emoji, markdown: newMarkdown()},
 	}
+	b.render = renderer{emoji: emoji, markdown: newMarkdown(), people: b.people}
 	if b.now == nil {
 		b.now = time.Now
 	}

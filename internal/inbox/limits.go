@@ -34,6 +34,14 @@ const (
 	maxPlaceholder = 150
 	maxRows        = 100
 	maxColumns     = 20
+	maxTextInput   = 3000
+	maxInputLabel  = 2000
+	maxGroupLabel  = 75
+	maxBoxes       = 10 // checkboxes and radio buttons
+
+	maxConfirmTitle  = 100
+	maxConfirmText   = 300
+	maxConfirmButton = 30
 )
 
 // Above these a message is answered with msg_blocks_too_long. Slack documents neither: slackapi/bolt-js issues 2509 and
@@ -87,38 +95,8 @@ func (t longTexts) check() error {
 func isOtherBlock(kind string) bool {
 	switch kind {
 	case "alert", "auth_provider", "card", "carousel", "container", "context_actions", "data_table", "data_visualization",
-		"divider", "file", "input", "layout", "plan", "task_card", "video":
+		"divider", "file", "layout", "plan", "task_card", "video":
 		return true
 	}
 	return false
-}
-
-// limitsOf are the elements that a person can use, and where their texts are limited.
-func limitsOf(element string) (elementLimits, bool) {
-	switch element {
-	case "button":
-		return elementLimits{text: maxButtonText, value: maxButtonValue, url: true, required: "text"}, true
-	case "workflow_button":
-		return elementLimits{text: maxButtonText, required: "text"}, true
-	case "overflow":
-		return elementLimits{options: maxOverflow, required: "options"}, true
-	case "static_select", "multi_static_select":
-		return elementLimits{options: maxOptions, placeholder: true}, true
-	case "checkboxes", "radio_buttons":
-		return elementLimits{options: 10, required: "options"}, true
-	case "external_select", "users_select", "conversations_select", "channels_select", "multi_external_select", "multi_users_select",
-		"multi_conversations_select", "multi_channels_select", "datepicker", "timepicker", "plain_text_input":
-		return elementLimits{placeholder: true}, true
-	case "datetimepicker":
-		return elementLimits{}, true
-	}
-	return elementLimits{}, false
-}
-
-type elementLimits struct {
-	text, value int // 0: has none
-	options     int
-	url         bool
-	placeholder bool
-	required    string
 }

@@ -25,8 +25,10 @@ func (a archive) insert(ctx context.Context, m *message, at time.Time) error {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO inbox_messages (channel_id, ts_us, thread_us, broadcast, username, icon, body, blocks,
-			attachments, metadata, state, ephemeral, edited_us, edits, deleted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`,
-			m.channel, m.ts, m.thread, m.broadcast, m.username, m.icon, m.text, m.blocks, m.attachments, m.metadata, m.state, m.ephemeral)
+			attachments, metadata, state, ephemeral, edited_us, edits, deleted_us, about_us, files)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?)`,
+			m.channel, m.ts, m.thread, m.broadcast, m.username, m.icon, m.text, m.blocks, m.attachments, m.metadata, m.state, m.ephemeral,
+			m.about, m.files)
 		return err
 	})
 }

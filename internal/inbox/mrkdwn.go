@@ -23,6 +23,7 @@ type renderer struct {
 	emoji    map[string]string // glyph by name
 	markdown goldmark.Markdown
 	channels map[string]string // name by ID, for <#C…>
+	people   directory         // for <@U…> and <!subteam^S…>
 	location *time.Location
 }
 
@@ -364,7 +365,7 @@ func (r renderer) control(target, label string) string {
 	text := string(r.plain(label))
 	switch {
 	case strings.HasPrefix(target, "@"):
-		return mention(text, html.EscapeString("@"+userName(target[1:])))
+		return mention(text, html.EscapeString("@"+r.people.name(target[1:])))
 	case strings.HasPrefix(target, "#"):
 		id := target[1:]
 		name := r.channels[id]
@@ -378,7 +379,7 @@ func (r renderer) control(target, label string) string {
 	case strings.HasPrefix(target, "!date^"):
 		return r.date(target, text)
 	case strings.HasPrefix(target, "!subteam^"):
-		return mention(text, html.EscapeString("@"+strings.TrimPrefix(target, "!subteam^")))
+		return mention(text, html.EscapeString("@"+r.people.groupName(strings.TrimPrefix(target, "!subteam^"))))
 	case strings.HasPrefix(target, "!"):
 		name, _, _ := strings.Cut(target[1:], "^")
 		return mention("", html.EscapeString("@"+name))

@@ -104,6 +104,7 @@ func (b *Inbox) routes() http.Handler {
 	mux := http.NewServeMux()
 	guard := http.NewCrossOriginProtection() // A page elsewhere must not post here with a visitor's browser.
 	mux.Handle("/inbox/api/{method}", guard.Handler(http.HandlerFunc(b.serveAPI)))
+	mux.Handle("POST /inbox/respond/{token}", guard.Handler(http.HandlerFunc(b.serveRespond)))
 	mux.HandleFunc("/inbox/static/{file}", serveStatic)
 	mux.HandleFunc("/inbox/events", b.serveEvents)
 	mux.HandleFunc("/inbox", b.servePage)
@@ -417,7 +418,7 @@ func (d *drawer) view(anchor string, m message) messageView {
 	}
 	v.Attached = d.render.attachments(m.attachments)
 	if m.ephemeral != "" {
-		v.OnlyFor = userName(m.ephemeral)
+		v.OnlyFor = d.render.people.name(m.ephemeral)
 	}
 	if m.edits > 0 {
 		v.EditCount, v.Edited = m.edits, d.time(m.edited.time())
@@ -428,7 +429,7 @@ func (d *drawer) view(anchor string, m message) messageView {
 	for _, r := range d.reactions[m.ts] {
 		var who []string
 		for _, user := range r.Users {
-			who = append(who, userName(user))
+			who = append(who, d.render.people.name(user))
 		}
 		v.Reactions = append(v.Reactions, reactionView{Glyph: d.render.plain(":" + r.Name + ":"), Count: len(r.Users), Who: strings.Join(who, ", ")})
 	}

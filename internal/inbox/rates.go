@@ -17,12 +17,12 @@ type rate struct {
 // https://docs.slack.dev/apis/web-api/rate-limits. How large a burst may be is not documented.
 func rateOf(method string) rate {
 	switch method {
-	case "conversations.list":
+	case "conversations.list", "usergroups.list", "usergroups.users.list", "users.list":
 		return rate{burst: 20, perMinute: 20} // tier 2
 	case "chat.update", "chat.delete", "conversations.history", "conversations.replies", "conversations.info",
 		"conversations.join", "reactions.add", "reactions.remove":
 		return rate{burst: 50, perMinute: 50} // tier 3
-	case "chat.postEphemeral", "users.info":
+	case "chat.postEphemeral", "users.info", "views.open", "views.push", "views.update":
 		return rate{burst: 100, perMinute: 100} // tier 4
 	default:
 		return workspaceRate()
