@@ -61,6 +61,7 @@ func refuse(word string) error { return slackError{word: word} }
 
 func (b *Inbox) apiMethods() map[string]method {
 	return map[string]method{
+		"apps.connections.open": {run: b.connectionsOpen},
 		"auth.test":             {run: b.authTest, reads: true},
 		"chat.delete":           {run: b.chatDelete},
 		"chat.getPermalink":     {run: b.chatGetPermalink, reads: true},

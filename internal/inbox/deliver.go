@@ -150,7 +150,8 @@ func (d *switchboard) exchangeLocked(id string, at time.Time) (trigger, error) {
 	return t, nil
 }
 
-// deliver hands an interaction to the app and returns the body of its answer. Attempt counts from 0.
+// deliver hands an interaction to the app, over a socket if one is open, and returns the body of its answer. Attempt
+// counts from 0.
 func (b *Inbox) deliver(ctx context.Context, payload object, attempt int) ([]byte, error) {
 	raw, err := json.Marshal(payload)
 	if err != nil {
@@ -158,7 +159,14 @@ func (b *Inbox) deliver(ctx context.Context, payload object, attempt int) ([]byt
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	reply, err := b.post(limited, b.board.connected(), raw)
+	e := envelope{ID: rand.Text(), Type: "interactive", Payload: raw, Accepts: payload["type"] == "view_submission", Attempt: attempt}
+	if attempt > 0 {
+		e.Reason = "timeout"
+	}
+	reply, sent, err := b.overSocket(limited, e)
+	if !sent {
+		reply, err = b.post(limited, b.board.connected(), raw)
+	}
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return nil, ErrTimeout
 	}

@@ -70,6 +70,7 @@ type Inbox struct {
 	faults    *faults
 	people    directory
 	board     *switchboard
+	sockets   *sockets
 	changes   *changes
 	templates *template.Template
 	render    renderer
@@ -96,6 +97,7 @@ func New(opts Options) (*Inbox, error) {
 		faults:   newFaults(),
 		people:   newDirectory(opts.People, opts.Groups),
 		board:    newSwitchboard(),
+		sockets:  newSockets(),
 		changes:  newChanges(),
 		closing:  make(chan struct{}),
 	}
@@ -130,7 +132,7 @@ func New(opts Options) (*Inbox, error) {
 // Handler serves the page at /inbox and below, and the Slack Web API at /inbox/api/{method}.
 func (b *Inbox) Handler() http.Handler { return b.handler }
 
-// Close ends the live updates of open pages, so that a server that shuts down need not wait for
+// Close ends the live updates of open pages and the open sockets, so that a server that shuts down need not wait for
 // them. Everything else goes on working. The database stays open: it is its owner's to close.
 func (b *Inbox) Close() { b.closeOnce.Do(func() { close(b.closing) }) }
 

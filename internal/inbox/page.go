@@ -105,6 +105,7 @@ func (b *Inbox) routes() http.Handler {
 	guard := http.NewCrossOriginProtection() // A page elsewhere must not post here with a visitor's browser.
 	mux.Handle("/inbox/api/{method}", guard.Handler(http.HandlerFunc(b.serveAPI)))
 	mux.Handle("POST /inbox/respond/{token}", guard.Handler(http.HandlerFunc(b.serveRespond)))
+	mux.HandleFunc("GET /inbox/socket", b.serveSocket)
 	mux.HandleFunc("/inbox/static/{file}", serveStatic)
 	mux.HandleFunc("/inbox/events", b.serveEvents)
 	mux.HandleFunc("/inbox", b.servePage)
@@ -211,7 +212,7 @@ func anchorOf(prefix string, m message) string {
 func viewOf(c channel) channelView {
 	v := channelView{Name: strings.TrimPrefix(c.name, "@"), Href: "/inbox/" + url.PathEscape(c.name), Firing: c.firing, Direct: c.direct()}
 	switch c.name {
-	case "api", "static", "events", ".", "..": // These are not channels in a path.
+	case "api", "static", "events", "socket", "faults", ".", "..": // These are not channels in a path.
 		v.Href = "/inbox/" + c.id
 	}
 	return v
