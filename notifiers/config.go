@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	promconfig "github.com/prometheus/prometheus/config"
+
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
@@ -12,8 +14,8 @@ type Config struct {
 	// Alertmanager is the path of an alertmanager.yml. Empty: one route, everything to Slack's default channel, and a
 	// page mutes the ticket of the same service and slo.
 	Alertmanager string `yaml:"alertmanager,omitempty"`
-	// Alerting is reserved for further Alertmanagers, in Prometheus' syntax.
-	Alerting map[string]any `yaml:"alerting,omitempty"`
+	// Alerting names outside Alertmanagers that get every alert too, in the syntax of Prometheus' section alerting.
+	Alerting promconfig.AlertingConfig `yaml:"alerting,omitempty"`
 	// OnCall is reserved for the path of teams, schedules and escalation policies.
 	OnCall string `yaml:"oncall,omitempty"`
 	// Slack says which Slack Watchtower itself is connected to.
@@ -27,10 +29,7 @@ func DefaultConfig() Config {
 
 // Validate returns every fault of the section, joined. It opens no file: Load does.
 func (c Config) Validate() error {
-	faults := []error{c.Slack.Validate()}
-	if len(c.Alerting) > 0 {
-		faults = append(faults, errors.New("notifiers.alerting: sending to further Alertmanagers is not part of this version; remove the key (alertmanager.yml can name any receiver)"))
-	}
+	faults := []error{c.Slack.Validate(), validateAlerting(c.Alerting)}
 	if c.OnCall != "" {
 		faults = append(faults, fmt.Errorf("notifiers.oncall: schedules and escalation are not part of this version; remove %q", c.OnCall))
 	}

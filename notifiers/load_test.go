@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	amconfig "github.com/prometheus/alertmanager/config"
+	promconfig "github.com/prometheus/prometheus/config"
 )
 
 // everyday is a file as users have it, with what Alertmanager resolves against the file's directory.
@@ -217,9 +218,9 @@ func TestConfigValidate(t *testing.T) {
 		t.Errorf("default: %v", err)
 	}
 	c := DefaultConfig()
-	c.OnCall, c.Alerting = "teams.yaml", map[string]any{"alertmanagers": nil}
+	c.OnCall, c.Alerting = "teams.yaml", promconfig.AlertingConfig{AlertmanagerConfigs: promconfig.AlertmanagerConfigs{nil}}
 	err := c.Validate()
-	if err == nil || !strings.Contains(err.Error(), "notifiers.alerting") || !strings.Contains(err.Error(), "notifiers.oncall") {
+	if err == nil || !strings.Contains(err.Error(), "alerting.alertmanagers[0] is empty") || !strings.Contains(err.Error(), "notifiers.oncall") {
 		t.Errorf("got %v, want both faults", err)
 	}
 }

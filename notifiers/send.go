@@ -48,7 +48,7 @@ func (p *Pipeline) convert(a *promrules.Alert, expr string, now time.Time) *aler
 			Annotations:  labelSet(a.Annotations),
 			StartsAt:     a.FiredAt,
 			EndsAt:       a.ValidUntil,
-			GeneratorURL: p.generatorURL(a.Labels.Get(objectiveLabel), expr),
+			GeneratorURL: generatorURL(p.opts.ExternalURL, a.Labels, expr),
 		},
 		UpdatedAt: now,
 	}
@@ -73,12 +73,13 @@ func (p *Pipeline) convert(a *promrules.Alert, expr string, now time.Time) *aler
 	return c
 }
 
-func (p *Pipeline) generatorURL(objective, expr string) string {
+// generatorURL is where an alert with these labels is explained on the server at external.
+func generatorURL(external *url.URL, lset labels.Labels, expr string) string {
 	base := ""
-	if p.opts.ExternalURL != nil {
-		base = p.opts.ExternalURL.String()
+	if external != nil {
+		base = external.String()
 	}
-	if objective != "" {
+	if objective := lset.Get(objectiveLabel); objective != "" {
 		return base + "/objectives/" + url.PathEscape(objective)
 	}
 	return base + strutil.TableLinkForExpression(expr)

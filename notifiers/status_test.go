@@ -118,12 +118,11 @@ func TestConvert(t *testing.T) {
 }
 
 func TestGeneratorURLOfAnObjective(t *testing.T) {
-	p := &Pipeline{opts: Options{ExternalURL: &url.URL{Scheme: "https", Host: "w.test", Path: "/base"}}}
-	if got, want := p.generatorURL("share-posts", "x"), "https://w.test/base/objectives/share-posts"; got != want {
+	external := &url.URL{Scheme: "https", Host: "w.test", Path: "/base"}
+	if got, want := generatorURL(external, labels.FromStrings(objectiveLabel, "share-posts"), "x"), "https://w.test/base/objectives/share-posts"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	p.opts.ExternalURL = nil
-	if got, want := p.generatorURL("a/b", ""), "/objectives/a%2Fb"; got != want {
+	if got, want := generatorURL(nil, labels.FromStrings(objectiveLabel, "a/b"), ""), "/objectives/a%2Fb"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
