@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	promconfig "github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery"
 	"github.com/prometheus/prometheus/scrape"
 	"github.com/prometheus/prometheus/storage"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -31,6 +32,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer receives the metrics, Prometheus' scrape and discovery metrics among them; nil keeps them apart.
 	Registerer prometheus.Registerer
+	// Discovery are the metrics of service discovery, which a process registers once; nil registers them with Registerer.
+	Discovery *discovery.SDMetrics
 	// Version is what the embedded Collector says it is.
 	Version string
 }
@@ -99,7 +102,7 @@ func New(options Options) (*Collectors, error) {
 	if c.current, err = c.prepare(options.Config); err != nil {
 		return nil, err
 	}
-	if c.scraper, err = newScraper(options.Store, options.Logger, options.Registerer); err != nil {
+	if c.scraper, err = newScraper(options); err != nil {
 		return nil, err
 	}
 	return c, nil

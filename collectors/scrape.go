@@ -18,7 +18,6 @@ import (
 	_ "github.com/prometheus/prometheus/discovery/http"       // The http_sd_configs of scrape configs.
 	_ "github.com/prometheus/prometheus/discovery/kubernetes" // The kubernetes_sd_configs of scrape configs.
 	"github.com/prometheus/prometheus/scrape"
-	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/logging"
 )
 
@@ -36,10 +35,13 @@ type scraper struct {
 	applied bool
 }
 
-func newScraper(store storage.AppendableV2, logger *slog.Logger, registerer prometheus.Registerer) (*scraper, error) {
-	sdMetrics, err := discovery.CreateAndRegisterSDMetrics(registerer)
-	if err != nil {
-		return nil, fmt.Errorf("register discovery metrics: %w", err)
+func newScraper(o Options) (*scraper, error) {
+	sdMetrics := o.Discovery
+	if sdMetrics == nil {
+		var err error
+		if sdMetrics, err = discovery.CreateAndRegisterSDMetrics(o.Registerer); err != nil {
+			return nil, fmt.Errorf("register discovery metrics: %w", err)
+		}
 	}
 	manager, err := scrape.NewManager(&scrape.Options{
 		// A target found is a target scraped: not five seconds later.
@@ -47,11 +49,11 @@ func newScraper(store storage.AppendableV2, logger *slog.Logger, registerer prom
 		DiscoveryReloadInterval:  model.Duration(time.Second),
 		AppendMetadata:           true,
 		ParseST:                  true,
-	}, logger.With("part", "scrape"), logging.NewJSONFileLogger, nil, store, registerer)
+	}, o.Logger.With("part", "scrape"), logging.NewJSONFileLogger, nil, o.Store, o.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("build scrape manager: %w", err)
 	}
-	return &scraper{logger: logger, registerer: registerer, sdMetrics: sdMetrics, manager: manager}, nil
+	return &scraper{logger: o.Logger, registerer: o.Registerer, sdMetrics: sdMetrics, manager: manager}, nil
 }
 
 // start begins discovery and scraping. The returned func waits until both have stopped after ctx is done.

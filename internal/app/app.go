@@ -29,6 +29,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	promcollectors "github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/prometheus/discovery"
+	promrules "github.com/prometheus/prometheus/rules"
 
 	"github.com/watchtower-hub/watchtower/collectors"
 	"github.com/watchtower-hub/watchtower/internal/config"
@@ -65,9 +67,12 @@ type App struct {
 	ledger *store.Ledger
 	state  *sql.DB
 
+	discovery *discovery.SDMetrics // of scrape targets and Alertmanagers
+
 	slack      *slack.Slack
 	inbox      *inbox.Inbox // nil when Slack itself is used
 	pipeline   *notifiers.Pipeline
+	alerting   *notifiers.Alerting // to Alertmanagers outside
 	engine     *rules.Engine
 	promRules  *rules.PromRules
 	collectors *collectors.Collectors
@@ -109,7 +114,7 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 		buildInfo(o.Version),
 	)
 	for _, open := range []func(context.Context, config.Files) error{
-		a.listen, a.openStores, a.openSlack, a.openPipeline, a.openRules, a.openCollectors, a.openSite,
+		a.listen, a.openStores, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openCollectors, a.openSite,
 	} {
 		if err := open(ctx, files); err != nil {
 			return a, err
@@ -241,6 +246,32 @@ func (a *App) openPipeline(_ context.Context, files config.Files) error {
 	return nil
 }
 
+// openAlerting prepares sending to Alertmanagers outside.
+func (a *App) openAlerting(_ context.Context, files config.Files) error {
+	var err error
+	if a.discovery, err = discovery.CreateAndRegisterSDMetrics(a.registry); err != nil {
+		return fmt.Errorf("register discovery metrics: %w", err)
+	}
+	a.alerting, err = notifiers.NewAlerting(notifiers.Options{
+		Config:         files.Config.Notifiers,
+		ExternalURL:    a.external,
+		ExternalLabels: files.Config.Collectors.ExternalLabels(),
+		Logger:         a.logger,
+		Registerer:     a.registry,
+	}, a.discovery)
+	if err != nil {
+		return err
+	}
+	a.onClose(a.alerting.Close)
+	return nil
+}
+
+// send hands alerts of the rules to the own pipeline and to the Alertmanagers outside.
+func (a *App) send(ctx context.Context, expr string, alerts ...*promrules.Alert) {
+	a.pipeline.Send(ctx, expr, alerts...)
+	a.alerting.Send(ctx, expr, alerts...)
+}
+
 func (a *App) openRules(_ context.Context, files config.Files) error {
 	cfg := files.Config
 	var err error
@@ -252,7 +283,7 @@ func (a *App) openRules(_ context.Context, files config.Files) error {
 		Ledger:           a.ledger,
 		DB:               a.state,
 		SnapshotPath:     filepath.Join(cfg.DataDir, "ledger.snapshot"),
-		Send:             a.pipeline.Send,
+		Send:             a.send,
 		ExternalURL:      a.external.String(),
 		OutOfOrderWindow: time.Duration(cfg.Store.OutOfOrderWindow),
 		Rewatch:          func() { a.store.SetObserver(a.engine) },
@@ -269,7 +300,7 @@ func (a *App) openRules(_ context.Context, files config.Files) error {
 		Appendable:     a.store,
 		Queryable:      a.store,
 		Query:          a.store.QueryFunc(),
-		Send:           a.pipeline.Send,
+		Send:           a.send,
 		ExternalURL:    a.external,
 		ExternalLabels: cfg.Collectors.ExternalLabels().Map(),
 		Logger:         a.logger,
@@ -281,7 +312,8 @@ func (a *App) openRules(_ context.Context, files config.Files) error {
 func (a *App) openCollectors(_ context.Context, files config.Files) error {
 	var err error
 	a.collectors, err = collectors.New(collectors.Options{
-		Config: files.Config.Collectors, Store: a.store, Logger: a.logger, Registerer: a.registry, Version: a.options.Version,
+		Config: files.Config.Collectors, Store: a.store, Logger: a.logger, Registerer: a.registry, Discovery: a.discovery,
+		Version: a.options.Version,
 	})
 	return err
 }

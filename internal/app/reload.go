@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -46,6 +47,7 @@ func (a *App) reload() error {
 	a.current.Store(&files)
 	return errors.Join(
 		wrap("notifiers", a.pipeline.Reload(files.Config.Notifiers.Alertmanager)),
+		wrap("alerting", a.alerting.Reload(files.Config.Notifiers.Alerting)),
 		wrap("prometheus rules", a.promRules.Reload(files.Config.Rules.Prometheus)),
 		wrap("objectives", a.engine.Reload(files.Objectives)),
 	)
@@ -61,6 +63,7 @@ func (a *App) warnOfRestart(next config.Config) {
 		"store":                                 old.Store != next.Store,
 		"rules.evaluation_interval":             old.Rules.EvaluationInterval != next.Rules.EvaluationInterval,
 		"notifiers.slack":                       old.Notifiers.Slack != next.Notifiers.Slack,
+		"notifiers.cluster":                     !reflect.DeepEqual(old.Notifiers.Cluster, next.Notifiers.Cluster),
 		"collectors.global.evaluation_interval": old.Collectors.Global.EvaluationInterval != next.Collectors.Global.EvaluationInterval,
 		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),
 		"reports.weekly.timezone":               old.Reports.Weekly.Timezone != next.Reports.Weekly.Timezone,

@@ -25,6 +25,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"web", a.serveWeb},
 		{"slack", a.slack.Run},
 		{"notifiers", a.pipeline.Run},
+		{"alerting", a.alerting.Run},
 		{"rules", a.engine.Run},
 		{"prometheus rules", a.promRules.Run},
 		{"unfinished pages", a.finishPages},

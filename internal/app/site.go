@@ -65,15 +65,16 @@ func showQuery(w http.ResponseWriter, r *http.Request) {
 // prometheusAPI is the Prometheus HTTP API over the store, the rules and the scrape targets.
 func (a *App) prometheusAPI() http.Handler {
 	return a.store.API(store.APIOptions{
-		Rules:       allRules{a},
-		Targets:     a.collectors.Targets(),
-		ScrapePools: a.collectors.Targets(),
-		Config:      a.prometheusConfig,
-		ExternalURL: a.external,
-		Version:     a.options.Version,
-		Ready:       a.isReady,
-		Registerer:  a.registry,
-		Gatherer:    a.registry,
+		Rules:         allRules{a},
+		Targets:       a.collectors.Targets(),
+		ScrapePools:   a.collectors.Targets(),
+		Alertmanagers: a.alerting,
+		Config:        a.prometheusConfig,
+		ExternalURL:   a.external,
+		Version:       a.options.Version,
+		Ready:         a.isReady,
+		Registerer:    a.registry,
+		Gatherer:      a.registry,
 	})
 }
 
@@ -84,6 +85,7 @@ func (a *App) prometheusConfig() promconfig.Config {
 	conf.GlobalConfig = c.Collectors.Global
 	conf.ScrapeConfigs = c.Collectors.ScrapeConfigs
 	conf.RuleFiles = c.Rules.Prometheus
+	conf.AlertingConfig = c.Notifiers.Alerting
 	return conf
 }
 

@@ -12,7 +12,11 @@ import (
 // statusPage says what is ingested, scraped, evaluated and sent.
 func (a *App) statusPage() []web.Section {
 	sections := a.ingestSections()
-	return append(sections, a.storeSection(), a.rulesSection(), a.sendSection(), a.configSection())
+	sections = append(sections, a.storeSection(), a.rulesSection(), a.sendSection())
+	if outside, any := a.alertingSection(); any {
+		sections = append(sections, outside)
+	}
+	return append(sections, a.configSection())
 }
 
 func (a *App) storeSection() web.Section {
@@ -111,6 +115,32 @@ func (a *App) sendSection() web.Section {
 		}
 	}
 	return web.Section{Title: "Sent", Facts: facts, Table: table}
+}
+
+// alertingSection says what became of alerts for Alertmanagers outside; false where none is configured.
+func (a *App) alertingSection() (section web.Section, configured bool) {
+	if len(a.current.Load().Config.Notifiers.Alerting.AlertmanagerConfigs) == 0 {
+		return web.Section{}, false
+	}
+	table := &web.Table{
+		Title: "Alertmanagers", Columns: []string{"Alertmanager", "Sent", "Failed", "Dropped", "Waiting", "Last error"},
+		Empty: "None of those that are configured has been found.",
+	}
+	for _, s := range a.alerting.Status() {
+		row := web.TableRow{Cells: []string{s.URL}}
+		for _, n := range []int64{s.Sent, s.Failed, s.Dropped, int64(s.Queued)} {
+			row.Cells = append(row.Cells, strconv.FormatInt(n, 10))
+		}
+		row.Cells = append(row.Cells, s.LastError)
+		if s.Failing() {
+			row.Level = web.Bad
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	facts := []web.Fact{{
+		Name: "Found", Value: strconv.Itoa(len(table.Rows)), Note: fmt.Sprintf("and %d that relabel_configs dropped", len(a.alerting.DroppedAlertmanagers())),
+	}}
+	return web.Section{Title: "Sent to Alertmanagers outside", Facts: facts, Table: table}, true
 }
 
 // slackName says where messages go.

@@ -62,6 +62,9 @@ func TestFaults(t *testing.T) {
 	fault("rules: {evaluation_interval: 1ns}\n", "watchtower.yaml:1: ")
 	fault("rules:\n  policy:\n    exhausted: freeze\n    at_rsik: hurry\n    watch: ''\n", "watchtower.yaml:4: rules.policy.at_rsik: there is no such state: use healthy, watch, at_risk", "watchtower.yaml:5: rules.policy.watch: is empty")
 	fault("collectors:\n  scrape_configs:\n    - job_name: a\n      consul_sd_configs: []\n", "watchtower.yaml:4: ", "kubernetes")
+	fault("notifiers:\n  alerting:\n    alertmanagers:\n      - consul_sd_configs: []\n", "watchtower.yaml:4: alerting: consul_sd_configs is not supported", "kubernetes")
+	fault("notifiers:\n  alerting:\n    alertmanagers:\n      - static_configs: [{targets: [a]}]\n      - timeout: 0s\n", "watchtower.yaml:5: notifiers.alerting.alertmanagers[1]: timeout is zero")
+	fault("notifiers:\n  alerting:\n    alert_relabel_configs: []\n    alertmanager: []\n", `watchtower.yaml:4: unknown key "alertmanager"`)
 	fault("data_dir: ''\n", "watchtower.yaml:1: data_dir: is empty")
 	fault("web: {}\n---\nfoo: bar\n", "watchtower.yaml:3: a second YAML document")
 	fault("a: b: c\n", "watchtower.yaml:1: ")
@@ -70,7 +73,12 @@ func TestFaults(t *testing.T) {
 }
 
 func TestPathsAreRelativeToTheFile(t *testing.T) {
-	path := write(t, map[string]string{"watchtower.yaml": "data_dir: d\nplaybooks: [p, /abs]\nnotifiers: {slack: {bot_token_file: token}}\n", "token": " xoxb-1 \n"})
+	path := write(t, map[string]string{"watchtower.yaml": `data_dir: d
+playbooks: [p, /abs]
+notifiers:
+  slack: {bot_token_file: token}
+  alerting: {alertmanagers: [{basic_auth: {username: a, password_file: password}, static_configs: [{targets: [b]}]}]}
+`, "token": " xoxb-1 \n"})
 	cfg, err := Load(path)
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +86,9 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 	dir := filepath.Dir(path)
 	if cfg.DataDir != filepath.Join(dir, "d") || cfg.Playbooks[0] != filepath.Join(dir, "p") || cfg.Playbooks[1] != "/abs" {
 		t.Errorf("paths %q %q", cfg.DataDir, cfg.Playbooks)
+	}
+	if got := cfg.Notifiers.Alerting.AlertmanagerConfigs[0].HTTPClientConfig.BasicAuth.PasswordFile; got != filepath.Join(dir, "password") {
+		t.Errorf("path of an Alertmanager's password %q", got)
 	}
 	if token, err := cfg.SlackToken(); err != nil || token != "xoxb-1" {
 		t.Errorf("token %q, %v", token, err)

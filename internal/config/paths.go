@@ -13,7 +13,7 @@ import (
 func (c *Config) resolve(base string) {
 	for _, p := range []*string{
 		&c.DataDir, &c.Web.ConfigFile, &c.Notifiers.Alertmanager,
-		&c.Notifiers.Slack.BotTokenFile, &c.Dashboards.Out,
+		&c.Notifiers.Slack.BotTokenFile, &c.Notifiers.Cluster.TLSConfig, &c.Dashboards.Out,
 	} {
 		*p = resolved(base, *p)
 	}
@@ -26,6 +26,7 @@ func (c *Config) resolve(base string) {
 		sc.SetDirectory(base)
 	}
 	c.Collectors.Global.SetDirectory(base)
+	c.Notifiers.SetDirectory(base)
 }
 
 func resolved(base, path string) string {
