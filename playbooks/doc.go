@@ -26,13 +26,18 @@
 // Impact, Check, Mitigate, Escalate and Communicate are the ones that pages,
 // Slack and the web show. Steps are the items of the numbered lists in Check
 // and Mitigate. A link to another playbook is a link to its file
-// (`[the database](database-saturation.md#mitigate)`); it has to resolve.
+// (`[the database](database-saturation.md#mitigate)`); it has to resolve, as have
+// links to headings of the same text and to files beside it.
 //
 // $service, $slo and other label names with a dollar are filled in from the alert
 // (see Playbook.Fill), so that queries and commands are ready to be pasted; a
 // shell takes the same text when the variable is set. Words in capitals, like
 // FLAGS_URL, are for a person to fill in: copy the embedded file into your own
 // folder and write your places there once.
+//
+// A code block with the info string promql is a query that is asked when the page is
+// sent (see Playbook.Evaluate): the page shows its answer, a value or the five largest.
+// Whoever wants others, or fewer, writes bottomk or topk.
 //
 // # Which playbook an alert gets
 //

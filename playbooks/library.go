@@ -73,7 +73,9 @@ func (m matcher) matches(labels map[string]string) bool {
 //
 // The library is never nil and holds every playbook without fault. The error
 // joins all faults, each as "file:line: sentence": what Parse refuses, an id
-// used twice, links that lead nowhere, folders that cannot be read.
+// used twice, folders that cannot be read, and, of playbooks that can be used all
+// the same, links that lead nowhere, queries that cannot be asked and code blocks
+// that are never closed.
 func Load(dirs []string) (*Library, error) {
 	lib := &Library{byID: map[string]Playbook{}}
 	var faults []error
@@ -84,8 +86,9 @@ func Load(dirs []string) (*Library, error) {
 	for _, p := range mine {
 		lib.byID[p.ID] = p
 	}
+	inspect := inspector{lib: lib, parts: map[string]parts{}}
 	for _, p := range mine {
-		faults = append(faults, lib.linkFaults(p)...)
+		faults = append(faults, inspect.faults(p)...)
 	}
 	for _, id := range slices.Sorted(maps.Keys(lib.byID)) {
 		c, err := newCandidate(lib.byID[id])

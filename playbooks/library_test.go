@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,7 +180,7 @@ DIR/4.md:9: the link to one.md#part leads nowhere: playbook one has no heading #
 // Whoever is woken by an embedded playbook finds the same five parts in each.
 func TestLibraryIsComplete(t *testing.T) {
 	lib := load(t)
-	promql := parser.NewParser(parser.Options{})
+	inspect := inspector{lib: lib, parts: map[string]parts{}}
 	today := time.Now()
 	want := []string{
 		"api-error-rate", "api-latency", "autoscaling-at-max", "cache-hit-ratio", "database-saturation",
@@ -195,7 +196,7 @@ func TestLibraryIsComplete(t *testing.T) {
 			if p.Reviewed.IsZero() || p.Reviewed.After(today.AddDate(0, 0, 1)) {
 				t.Errorf("reviewed on %s", p.Reviewed)
 			}
-			for _, err := range lib.linkFaults(p) {
+			for _, err := range inspect.faults(p) {
 				t.Error(err)
 			}
 			for _, set := range p.Match {
@@ -204,9 +205,10 @@ func TestLibraryIsComplete(t *testing.T) {
 				}
 			}
 			checkSections(t, p)
-			for _, query := range queries(p.Body) {
-				if _, err := promql.ParseExpr(query); err != nil {
-					t.Errorf("%s\n%v", query, err)
+			lines := splitLines(p.Body)
+			for _, b := range queryBlocks(lines) {
+				if query := b.query(lines); !isShort(t, query) {
+					t.Errorf("the answer may be longer than a page has room for: wrap it in topk(5, …) or bottomk(5, …)\n%s", query)
 				}
 			}
 		})
@@ -224,7 +226,8 @@ func checkSections(t *testing.T, p Playbook) {
 		}
 	}
 	for _, name := range []string{Check, Mitigate, Escalate} {
-		if n := len(items(sectionLines(splitLines(p.Body), name))); n < 2 || n > 7 {
+		lines := splitLines(p.Section(name))
+		if n := len(items(lines, 0, len(lines))); n < 2 || n > 7 {
 			t.Errorf("%s has %d steps; two to seven can be followed at night", name, n)
 		}
 	}
@@ -250,23 +253,33 @@ func checkSections(t *testing.T, p Playbook) {
 	}
 }
 
-// queries are the contents of the promql fences.
-func queries(body string) []string {
-	var found []string
-	var query []string
-	inside := false
-	for _, l := range splitLines(body) {
-		switch s := strings.TrimSpace(l.text); {
-		case s == "```promql":
-			inside = true
-		case inside && s == "```":
-			found = append(found, strings.Join(query, "\n"))
-			query, inside = nil, false
-		case inside:
-			query = append(query, l.text)
+// isShort tells whether the answer to a query has at most a handful of values.
+func isShort(t *testing.T, query string) bool {
+	t.Helper()
+	e, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	var short func(parser.Expr) bool
+	short = func(e parser.Expr) bool {
+		switch e := e.(type) {
+		case *parser.ParenExpr:
+			return short(e.Expr)
+		case *parser.AggregateExpr:
+			n, isNumber := e.Param.(*parser.NumberLiteral)
+			one := len(e.Grouping) == 0 || slices.Equal(e.Grouping, []string{"le"})
+			return one && !e.Without && (e.Param == nil || isNumber && n.Val <= maxRows)
+		case *parser.BinaryExpr:
+			return short(e.LHS) && short(e.RHS)
+		case *parser.Call: // of all series at once
+			return e.Type() == parser.ValueTypeScalar || short(e.Args[len(e.Args)-1])
+		default:
+			return e.Type() == parser.ValueTypeScalar
 		}
 	}
-	return found
+	// Fill makes it one service's.
+	return short(e)
 }
 
 // The first thing on-call sees of each playbook, to be reviewed as text.

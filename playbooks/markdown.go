@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -12,6 +13,9 @@ import (
 type line struct {
 	text   string
 	fenced bool // inside a fenced code block, its fences included
+	// opens is set on the line that opens a code block: the line itself, with spaces in
+	// the place of list marks before the fence. A line with such marks is not fenced.
+	opens string
 }
 
 // splitLines cuts text into lines and marks those inside code fences. A fence
@@ -20,20 +24,24 @@ func splitLines(text string) []line {
 	var lines []line
 	fence := ""
 	for raw := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
-		mark := fenceMark(raw)
-		switch {
-		case fence == "" && mark != "":
-			fence = mark
-			lines = append(lines, line{raw, true})
-		case fence != "" && closesFence(raw, fence):
+		l := line{text: raw, fenced: fence != ""}
+		if fence == "" {
+			marks := listMarks.FindString(raw)
+			if fence = fenceMark(raw[len(marks):]); fence != "" {
+				l.opens = strings.Repeat(" ", len(marks)) + raw[len(marks):]
+				l.fenced = marks == ""
+			}
+		} else if closesFence(raw, fence) {
 			fence = ""
-			lines = append(lines, line{raw, true})
-		default:
-			lines = append(lines, line{raw, fence != ""})
 		}
+		lines = append(lines, l)
 	}
 	return lines
 }
+
+// listMarks are what begins list items: `1. `, or `- 1. ` where one item begins with
+// another.
+var listMarks = regexp.MustCompile(`^(?: *(?:[-*+]|[0-9]{1,9}[.)]) +)*`)
 
 // fenceMark returns the run of ` or ~ (three or more) that opens a code fence
 // on this line, or "". Any indentation is taken: steps have indented fences.
@@ -77,6 +85,12 @@ func headingOf(l line) (level int, text string) {
 // sectionLines returns the lines under the first level-two heading of that
 // name (letter case ignored), up to the next heading of level one or two.
 func sectionLines(lines []line, name string) []line {
+	from, to := sectionOf(lines, name)
+	return lines[from:to]
+}
+
+// sectionOf says where sectionLines are: an empty range when there are none.
+func sectionOf(lines []line, name string) (from, to int) {
 	start := -1
 	for i, l := range lines {
 		level, text := headingOf(l)
@@ -84,16 +98,16 @@ func sectionLines(lines []line, name string) []line {
 			continue
 		}
 		if start >= 0 {
-			return lines[start:i]
+			return start, i
 		}
 		if level == 2 && strings.EqualFold(text, name) {
 			start = i + 1
 		}
 	}
 	if start < 0 {
-		return nil
+		return 0, 0
 	}
-	return lines[start:]
+	return start, len(lines)
 }
 
 // itemMark returns the width of the list marker (with the indentation before
@@ -124,50 +138,72 @@ func itemMark(l line) (width int, numbered bool) {
 	return indent + end + spaces, numbered
 }
 
-// items returns the top-level list items among lines, as Markdown without
-// marker and indentation. Numbered lists are steps; bullets count where a
-// text has no numbered list.
-func items(lines []line) []string {
-	numbered, bullets := collectItems(lines)
+// item is a list item: the lines from first up to, and without, end. width is
+// that of its marker.
+type item struct{ first, end, width int }
+
+// cut returns a line of the item without marker and indentation.
+func (it item) cut(l line, i int) string {
+	switch {
+	case i == it.first:
+		return l.text[min(it.width, len(l.text)):]
+	case isBlank(l.text), l.fenced, indentOf(l.text) >= it.width:
+		return cutIndent(l.text, it.width)
+	default: // a paragraph's line that was not indented still belongs to it
+		return strings.TrimSpace(l.text)
+	}
+}
+
+// text is the item as Markdown without marker and indentation.
+func (it item) text(lines []line) string {
+	texts := make([]string, 0, it.end-it.first)
+	for i := it.first; i < it.end; i++ {
+		texts = append(texts, it.cut(lines[i], i))
+	}
+	return strings.TrimSpace(strings.Join(texts, "\n"))
+}
+
+// items returns the top-level list items among lines[from:to]. Numbered lists are
+// steps; bullets count where a text has no numbered list.
+func items(lines []line, from, to int) []item {
+	numbered, bullets := collectItems(lines, from, to)
 	if len(numbered) > 0 {
 		return numbered
 	}
 	return bullets
 }
 
-func collectItems(lines []line) (numbered, bullets []string) {
-	var item []string
-	var width int
+func collectItems(lines []line, from, to int) (numbered, bullets []item) {
+	var it item // the one that lasts; none while its width is 0
 	var isNumbered bool
 	flush := func() {
-		text := strings.TrimSpace(strings.Join(item, "\n"))
 		switch {
-		case text == "":
+		case it.width == 0 || it.text(lines) == "":
 		case isNumbered:
-			numbered = append(numbered, text)
+			numbered = append(numbered, it)
 		default:
-			bullets = append(bullets, text)
+			bullets = append(bullets, it)
 		}
-		item, width = nil, 0
+		it = item{}
 	}
-	for i, l := range lines {
-		blankBefore := i > 0 && isBlank(lines[i-1].text)
-		if width > 0 && (isBlank(l.text) || indentOf(l.text) >= width || (l.fenced && indentOf(l.text) > 0)) {
-			item = append(item, cutIndent(l.text, width))
+	for i := from; i < to; i++ {
+		l := lines[i]
+		blankBefore := i > from && isBlank(lines[i-1].text)
+		if it.width > 0 && (isBlank(l.text) || indentOf(l.text) >= it.width || (l.fenced && indentOf(l.text) > 0)) {
+			it.end = i + 1
 			continue
 		}
 		if w, n := itemMark(l); w > 0 {
 			flush()
-			width, isNumbered = w, n
-			item = append(item, l.text[w:])
+			it, isNumbered = item{first: i, end: i + 1, width: w}, n
 			continue
 		}
-		if level, _ := headingOf(l); width > 0 && (blankBefore || level > 0 || l.fenced) {
+		if level, _ := headingOf(l); it.width > 0 && (blankBefore || level > 0 || l.fenced) {
 			flush()
 			continue
 		}
-		if width > 0 { // a paragraph's line that was not indented still belongs to it
-			item = append(item, strings.TrimSpace(l.text))
+		if it.width > 0 {
+			it.end = i + 1
 		}
 	}
 	flush()

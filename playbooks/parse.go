@@ -52,7 +52,7 @@ func (d *document) fault(lineNo int, format string, args ...any) {
 // used when it is nil.
 func Parse(source string, content []byte) (Playbook, error) {
 	d := document{file: source, seen: map[string]int{}}
-	d.playbook.Source = source
+	d.playbook.Source, d.playbook.keys = source, d.seen
 	d.parse(content)
 	return d.playbook, errors.Join(d.faults...)
 }

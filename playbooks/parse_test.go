@@ -12,6 +12,10 @@ import (
 func TestParse(t *testing.T) {
 	p := parseFile(t, "testdata/share-errors.md")
 	p.Body = strings.SplitAfter(p.Body, "\n")[0]
+	if p.Line("reviewed") != 5 || p.Line("nothing") != 1 {
+		t.Errorf("the front matter's keys are on %v", p.keys)
+	}
+	p.keys = nil
 	want := Playbook{
 		ID:       "share-errors",
 		Title:    "Sharing a post fails",
@@ -116,6 +120,8 @@ func FuzzParse(f *testing.F) {
 		}
 		_ = p.Summary()
 		_ = p.HTML()
+		_ = queryFaults(p)
+		_ = partsOf(p.Body)
 		_ = p.Hash()
 		_ = p.Section(Check)
 		for _, step := range p.FirstSteps(3) {

@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -47,9 +48,23 @@ type Playbook struct {
 	// Builtin says that it belongs to the embedded library.
 	Builtin bool
 
-	bodyLine int    // line of Source on which Body begins
-	hash     string // of the text before Fill; "" when it was not filled
+	keys     map[string]int // line of Source on which the front matter gives a key
+	bodyLine int            // line of Source on which Body begins
+	hash     string         // of the text before Fill; "" when it was not filled
+	written  string         // Body before Fill; "" when that is Body
+	plain    string         // Body before Evaluate; "" when that is Body
+	answers  []answer       // of the queries in plain, in their order; nil before Evaluate
 }
+
+// Line is the line of Source on which the front matter gives this key, 1 when it
+// does not.
+func (p Playbook) Line(key string) int { return max(1, p.keys[key]) }
+
+// unanswered is the text as Fill left it.
+func (p Playbook) unanswered() string { return cmp.Or(p.plain, p.Body) }
+
+// asWritten is the text before Fill.
+func (p Playbook) asWritten() string { return cmp.Or(p.written, p.unanswered()) }
 
 // Match is a set of labels, each with the value it must have. A value that
 // begins with "=~" is a regular expression for the whole label value.
@@ -81,7 +96,7 @@ func (p Playbook) Hash() string {
 		return p.hash
 	}
 	h := sha256.New()
-	for _, part := range []string{p.ID, p.Title, p.Owner, p.Body} {
+	for _, part := range []string{p.ID, p.Title, p.Owner, p.asWritten()} {
 		// A hash never returns an error. The length keeps "ab"+"c" apart from "a"+"bc".
 		_, _ = h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
@@ -101,12 +116,18 @@ var (
 // query: only letters, digits and _ . : / @ - are put in. The Hash stays that of
 // the playbook as it was written.
 func (p Playbook) Fill(labels map[string]string) Playbook {
-	p.hash = p.Hash()
-	p.Body = placeholder.ReplaceAllStringFunc(p.Body, func(name string) string {
+	p.hash, p.written = p.Hash(), p.asWritten()
+	filled := placeholder.ReplaceAllStringFunc(p.unanswered(), func(name string) string {
 		if value := labels[name[1:]]; plainValue.MatchString(value) {
 			return value
 		}
 		return name
 	})
+	if p.answers == nil {
+		p.Body = filled
+		return p
+	}
+	p.plain = filled
+	p.Body = withAnswers(splitLines(filled), p.answers)
 	return p
 }

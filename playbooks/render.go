@@ -22,7 +22,8 @@ func (p Playbook) Section(name string) string {
 // Summary says in plain text, on one line, what the failure means: the first
 // paragraph of Impact, else of the body, else the title.
 func (p Playbook) Summary() string {
-	for _, md := range []string{p.Section(Impact), p.Body} {
+	written := p.unanswered()
+	for _, md := range []string{joinLines(sectionLines(splitLines(written), Impact)), written} {
 		if s := firstParagraph(md); s != "" {
 			return s
 		}
@@ -30,34 +31,12 @@ func (p Playbook) Summary() string {
 	return p.Title
 }
 
-// FirstSteps returns the first n steps as Markdown, without their numbers:
-// those of Check, then those of Mitigate, of which the first always has a place:
-// it is the quickest way to help. Where the body has neither section, its steps
-// in order. Links to other playbooks become their text, since a step may be
-// shown anywhere.
-func (p Playbook) FirstSteps(n int) []string {
-	lines := splitLines(p.Body)
-	checks, fixes := items(sectionLines(lines, Check)), items(sectionLines(lines, Mitigate))
-	if len(fixes) > 0 && n > 1 {
-		checks = checks[:min(n-1, len(checks))]
-	}
-	steps := append(checks, fixes...)
-	if len(steps) == 0 {
-		steps = items(lines)
-	}
-	steps = steps[:max(0, min(n, len(steps)))]
-	for i, step := range steps {
-		steps[i] = rewriteLinks(step, func(string) string { return "" })
-	}
-	return steps
-}
-
 // HTML renders the body. Raw HTML in it is dropped and links that would run a
 // script are emptied, so that it is safe to show to anybody. Links to other
 // playbooks become relative to the page /playbooks/{id}.
 func (p Playbook) HTML() template.HTML {
 	var out bytes.Buffer
-	if err := newMarkdown().Convert([]byte(p.Body), &out); err != nil {
+	if err := newMarkdown(parser.WithASTTransformers(util.Prioritized(siblingLinks{}, 100))).Convert([]byte(p.Body), &out); err != nil {
 		// Writing to a buffer cannot fail; should a renderer still do, show the text itself.
 		return template.HTML("<pre>" + template.HTMLEscapeString(p.Body) + "</pre>") //nolint:gosec // escaped.
 	}
@@ -66,13 +45,10 @@ func (p Playbook) HTML() template.HTML {
 
 // newMarkdown is GitHub's Markdown without raw HTML. It is built for each use:
 // goldmark sets itself up lazily, which costs microseconds.
-func newMarkdown() goldmark.Markdown {
+func newMarkdown(options ...parser.Option) goldmark.Markdown {
 	return goldmark.New(
 		goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify, extension.TaskList),
-		goldmark.WithParserOptions(
-			parser.WithAutoHeadingID(),
-			parser.WithASTTransformers(util.Prioritized(siblingLinks{}, 100)),
-		),
+		goldmark.WithParserOptions(append(options, parser.WithAutoHeadingID())...),
 	)
 }
 
@@ -83,24 +59,15 @@ var _ parser.ASTTransformer = siblingLinks{}
 
 // Transform rewrites `other.md#part` to `other#part`.
 func (siblingLinks) Transform(doc *ast.Document, _ text.Reader, _ parser.Context) {
-	for _, link := range linkNodes(doc) {
-		if id, anchor, ok := siblingLink(string(link.Destination)); ok {
-			link.Destination = []byte(id + anchor)
-		}
-	}
-}
-
-// linkNodes lists the links of a document in their order.
-func linkNodes(doc ast.Node) []*ast.Link {
-	var links []*ast.Link
 	// The walker returns no error of its own and ours is always nil.
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if link, ok := n.(*ast.Link); ok && entering {
-			links = append(links, link)
+		if l, ok := n.(*ast.Link); ok && entering {
+			if id, anchor, ok := siblingLink(string(l.Destination)); ok {
+				l.Destination = []byte(id + anchor)
+			}
 		}
 		return ast.WalkContinue, nil
 	})
-	return links
 }
 
 // firstParagraph returns the text of the first top-level paragraph, with its

@@ -17,7 +17,7 @@ const slackLimit = 12_000
 // text when externalURL is "".
 func (p Playbook) SlackMarkdown(externalURL string) []string {
 	base := strings.TrimRight(externalURL, "/")
-	body := rewriteLinks(p.Body, func(target string) string {
+	body := rewriteLinks(p.Body, p.ID, func(target string) string {
 		if base == "" {
 			return ""
 		}
@@ -110,12 +110,12 @@ func fit(block []line, limit int) [][]line {
 		n := slackSize([]line{l})
 		if size+n > room && len(part) > 0 {
 			if open != "" {
-				part = append(part, line{closing(open), true})
+				part = append(part, line{text: closing(open), fenced: true})
 			}
 			parts = append(parts, part)
 			part, size = nil, 0
 			if open != "" && !closesFence(l.text, fenceMark(open)) {
-				part = append(part, line{open, true})
+				part = append(part, line{text: open, fenced: true, opens: open})
 			} else if open != "" {
 				open = ""
 				continue // the fence was closed with the part before
@@ -123,8 +123,8 @@ func fit(block []line, limit int) [][]line {
 		}
 		part, size = append(part, l), size+n
 		switch {
-		case l.fenced && open == "" && fenceMark(l.text) != "":
-			open = l.text
+		case open == "" && l.opens != "":
+			open = l.opens
 		case open != "" && closesFence(l.text, fenceMark(open)):
 			open = ""
 		}
@@ -139,8 +139,8 @@ func fit(block []line, limit int) [][]line {
 func longestFence(block []line) int {
 	longest := 0
 	for _, l := range block {
-		if l.fenced && fenceMark(l.text) != "" {
-			longest = max(longest, slackSize([]line{l}))
+		if l.opens != "" {
+			longest = max(longest, slackSize([]line{{text: l.opens}}))
 		}
 	}
 	return min(longest, slackLimit/8)
@@ -168,8 +168,8 @@ func shortLines(block []line, limit int) []line {
 			if space := strings.LastIndexByte(l.text[:cut], ' '); space > cut/2 {
 				cut = space
 			}
-			lines = append(lines, line{l.text[:cut], l.fenced})
-			l.text = l.text[cut:]
+			lines = append(lines, line{l.text[:cut], l.fenced, l.opens[:min(cut, len(l.opens))]})
+			l.text, l.opens = l.text[cut:], ""
 		}
 		lines = append(lines, l)
 	}
