@@ -79,7 +79,7 @@ type message struct {
 	edits       int
 	deleted     stamp
 	about       stamp  // an answer for one person: the message that was clicked
-	files       string // JSON, empty: none
+	files       string // a JSON array of IDs, empty: none
 }
 
 func (m message) public(reactions []Reaction) Message {
@@ -87,7 +87,7 @@ func (m message) public(reactions []Reaction) Message {
 		Channel: m.channel, TS: m.ts.String(), ThreadTS: m.thread.String(), Broadcast: m.broadcast,
 		Text: m.text, Blocks: []byte(m.blocks), Attachments: []byte(m.attachments), Metadata: []byte(m.metadata),
 		User: m.author(), Ephemeral: m.ephemeral, Posted: m.ts.time(), Edits: m.edits, Deleted: m.deleted != 0,
-		Reactions: reactions, icon: m.icon,
+		Reactions: reactions, Files: m.fileIDs(), icon: m.icon,
 	}
 	if m.edited != 0 {
 		p.Edited = m.edited.time()
@@ -110,7 +110,10 @@ type version struct {
 
 // archive keeps channels and messages in SQLite. Every write is one transaction that begins with a write,
 // so that two writers queue for the lock instead of failing.
-type archive struct{ db *sql.DB }
+type archive struct {
+	db   *sql.DB
+	room int64 // bytes that all files together may take
+}
 
 // migrations bring the tables from one version to the next. Append; never change one that was released.
 func migrations() []string {
@@ -167,6 +170,28 @@ func migrations() []string {
 		);
 		ALTER TABLE inbox_messages ADD COLUMN about_us BIGINT NOT NULL DEFAULT 0;
 		ALTER TABLE inbox_messages ADD COLUMN files TEXT NOT NULL DEFAULT '';`,
+		`CREATE TABLE inbox_files (
+			id           TEXT    NOT NULL PRIMARY KEY,
+			token        TEXT    NOT NULL UNIQUE,
+			name         TEXT    NOT NULL,
+			title        TEXT    NOT NULL,
+			kind         TEXT    NOT NULL,
+			alt          TEXT    NOT NULL,
+			snippet      INTEGER NOT NULL,
+			size         BIGINT  NOT NULL,
+			made_us      BIGINT  NOT NULL,
+			completed_us BIGINT  NOT NULL,
+			deleted_us   BIGINT  NOT NULL,
+			kept         INTEGER NOT NULL,
+			body         BLOB    NOT NULL
+		);
+		CREATE TABLE inbox_shares (
+			file_id    TEXT   NOT NULL,
+			channel_id TEXT   NOT NULL,
+			ts_us      BIGINT NOT NULL,
+			thread_us  BIGINT NOT NULL,
+			PRIMARY KEY (file_id, channel_id, ts_us)
+		);`,
 	}
 }
 

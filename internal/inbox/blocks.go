@@ -1,10 +1,12 @@
 package inbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html"
 	"html/template"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -203,6 +205,10 @@ func (r renderer) image(block object) *imageView {
 	v := &imageView{Alt: str(block, "alt_text")}
 	if title, ok := block["title"]; ok {
 		v.Title = r.text(title)
+	}
+	if hosted, ok := block["slack_file"].(object); ok {
+		id := cmp.Or(str(hosted, "id"), fileIDOf(str(hosted, "url")))
+		v.URL = template.URL("/inbox/files/" + url.PathEscape(id) + "/image")
 	}
 	if address := str(block, "image_url"); isSafeURL(address) && strings.HasPrefix(strings.ToLower(address), "http") {
 		v.URL = template.URL(address)

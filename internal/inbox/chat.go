@@ -78,7 +78,11 @@ func (b *Inbox) chatUpdate(ctx context.Context, c call) (map[string]any, error) 
 		return nil, notFound(err)
 	}
 	b.changes.publish()
-	return map[string]any{"channel": to.id, "ts": m.ts.String(), "text": m.text, "message": wire(m, nil)}, nil
+	w := wire(m, nil)
+	if err := b.wireFiles(ctx, w, m, c.base); err != nil {
+		return nil, err
+	}
+	return map[string]any{"channel": to.id, "ts": m.ts.String(), "text": m.text, "message": w}, nil
 }
 
 func (b *Inbox) chatDelete(ctx context.Context, c call) (map[string]any, error) {
@@ -214,11 +218,12 @@ func (b *Inbox) threadOf(ctx context.Context, to channel, arg string) (stamp, er
 
 // contentOf returns the message with what the call says in its text, blocks, attachments and metadata.
 // What the call does not mention stays.
-func (b *Inbox) contentOf(_ context.Context, c call, m message) (message, error) {
+func (b *Inbox) contentOf(ctx context.Context, c call, m message) (message, error) {
 	if err := textOf(c, &m); err != nil {
 		return m, err
 	}
 	check := newChecker()
+	check.file = b.shownFile(ctx)
 	if raw, given := c.args["blocks"]; given {
 		blocks, err := check.blocks(raw)
 		if err != nil {
@@ -243,7 +248,7 @@ func (b *Inbox) contentOf(_ context.Context, c call, m message) (message, error)
 		}
 		m.metadata = metadata
 	}
-	if m.text == "" && m.blocks == "" && m.attachments == "" {
+	if m.text == "" && m.blocks == "" && m.attachments == "" && m.files == "" {
 		return m, refuse("no_text")
 	}
 	m.state = stateOf(m.blocks)

@@ -218,9 +218,15 @@ func (c *checker) contextElement(at string, item any) {
 }
 
 func (c *checker) image(at string, block object) {
-	_, hosted := block["slack_file"]
-	if _, linked := block["image_url"]; !linked && !hosted {
+	hosted, isHosted := block["slack_file"]
+	_, linked := block["image_url"]
+	switch given, _ := hosted.(object); {
+	case linked && isHosted:
+		c.fault(at, "cannot use both `image_url` and `slack_file`")
+	case !linked && !isHosted:
 		c.fault(at, "missing required field: image_url")
+	case isHosted && (c.file == nil || !c.file(str(given, "id"), str(given, "url"))):
+		c.fault(at+"/slack_file", "invalid slack file")
 	}
 	c.str(at, block, "image_url", maxURL)
 	c.address(at, block, "image_url")

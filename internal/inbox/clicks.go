@@ -187,7 +187,7 @@ func (b *Inbox) messagePayload(ctx context.Context, ch channel, m message, user 
 	}
 	payload["container"], payload["channel"] = container, object{"id": ch.id, "name": name}
 	if m.ephemeral == "" {
-		wired, err := b.wireAll(ctx, call{args: map[string]string{"include_all_metadata": "true"}}, ch, []message{m})
+		wired, err := b.wireAll(ctx, call{args: map[string]string{"include_all_metadata": "true"}, base: b.board.address(b.external)}, ch, []message{m})
 		if err != nil {
 			return nil, err
 		}

@@ -236,6 +236,9 @@ func (b *Inbox) wireAll(ctx context.Context, c call, in channel, messages []mess
 			w["thread_ts"], w["reply_count"], w["latest_reply"] = m.ts.String(), len(r), r[len(r)-1].ts.String()
 			w["reply_users"], w["reply_users_count"], w["is_locked"], w["subscribed"] = []string{botUser}, 1, false, false
 		}
+		if err := b.wireFiles(ctx, w, m, c.base); err != nil {
+			return nil, err
+		}
 		found = append(found, w)
 	}
 	return found, nil

@@ -49,6 +49,9 @@ type Options struct {
 	// Groups are the user groups: the members' IDs by the group's handle. A group's ID is a function of its handle, unless
 	// the handle is itself of an ID's form, as S0ONCALL1.
 	Groups map[string][]string
+	// FileDelay is for how long after an upload is complete its file cannot be shown by an image block, as on Slack, which
+	// first processes it.
+	FileDelay time.Duration
 	// Unlimited turns Slack's rates off, for tests that post a lot.
 	Unlimited bool
 	// Location is the time zone of the page; nil is the server's.
@@ -64,6 +67,7 @@ type Inbox struct {
 	external  string
 	channels  []string
 	location  *time.Location
+	fileDelay time.Duration
 	now       func() time.Time
 	methods   map[string]method
 	rates     *rates
@@ -89,17 +93,18 @@ func New(opts Options) (*Inbox, error) {
 		return nil, fmt.Errorf("open inbox: %w", err)
 	}
 	b := &Inbox{
-		archive:  archive{db: opts.DB},
-		logger:   cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)),
-		external: strings.TrimRight(opts.ExternalURL, "/"),
-		location: cmp.Or(opts.Location, time.Local),
-		now:      opts.Now,
-		faults:   newFaults(),
-		people:   newDirectory(opts.People, opts.Groups),
-		board:    newSwitchboard(),
-		sockets:  newSockets(),
-		changes:  newChanges(),
-		closing:  make(chan struct{}),
+		archive:   archive{db: opts.DB, room: maxFiles},
+		logger:    cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)),
+		external:  strings.TrimRight(opts.ExternalURL, "/"),
+		location:  cmp.Or(opts.Location, time.Local),
+		fileDelay: opts.FileDelay,
+		now:       opts.Now,
+		faults:    newFaults(),
+		people:    newDirectory(opts.People, opts.Groups),
+		board:     newSwitchboard(),
+		sockets:   newSockets(),
+		changes:   newChanges(),
+		closing:   make(chan struct{}),
 	}
 	b.render = renderer{emoji: emoji, markdown: newMarkdown(), people: b.people}
 	if b.now == nil {
@@ -148,6 +153,8 @@ type Message struct {
 	Blocks      []byte
 	Attachments []byte
 	Metadata    []byte
+	// Files are the IDs of those that were shared with it.
+	Files []string
 	// User is the name it is shown under.
 	User string
 	// Ephemeral is the ID of the only user who sees it; empty: all do.

@@ -105,6 +105,8 @@ func (b *Inbox) routes() http.Handler {
 	guard := http.NewCrossOriginProtection() // A page elsewhere must not post here with a visitor's browser.
 	mux.Handle("/inbox/api/{method}", guard.Handler(http.HandlerFunc(b.serveAPI)))
 	mux.Handle("POST /inbox/respond/{token}", guard.Handler(http.HandlerFunc(b.serveRespond)))
+	mux.Handle("POST /inbox/upload/{token}", guard.Handler(http.HandlerFunc(b.serveUpload)))
+	mux.HandleFunc("GET /inbox/files/{id}/{name}", b.serveFile)
 	mux.HandleFunc("GET /inbox/socket", b.serveSocket)
 	mux.HandleFunc("/inbox/static/{file}", serveStatic)
 	mux.HandleFunc("/inbox/events", b.serveEvents)

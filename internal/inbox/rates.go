@@ -20,9 +20,10 @@ func rateOf(method string) rate {
 	case "conversations.list", "usergroups.list", "usergroups.users.list", "users.list":
 		return rate{burst: 20, perMinute: 20} // tier 2
 	case "chat.update", "chat.delete", "conversations.history", "conversations.replies", "conversations.info",
-		"conversations.join", "reactions.add", "reactions.remove":
+		"conversations.join", "files.delete", "reactions.add", "reactions.remove":
 		return rate{burst: 50, perMinute: 50} // tier 3
-	case "chat.postEphemeral", "users.info", "views.open", "views.push", "views.update":
+	case "chat.postEphemeral", "files.completeUploadExternal", "files.getUploadURLExternal", "files.info",
+		"users.info", "views.open", "views.push", "views.update":
 		return rate{burst: 100, perMinute: 100} // tier 4
 	default:
 		return workspaceRate()

@@ -56,7 +56,7 @@ func (b *Inbox) submit(ctx context.Context, m modal, entered map[partKey][]strin
 	payload["view"], payload["response_urls"], payload["hash"] = m.wire(), []any{}, m.hash
 	reply, err := b.deliver(ctx, payload, 0)
 	if err == nil {
-		m.errors, err = b.react(m, reply)
+		m.errors, err = b.react(ctx, m, reply)
 	}
 	if err != nil {
 		m.errors = map[string]string{"": trouble}
@@ -99,7 +99,7 @@ type answerToView struct {
 }
 
 // react does what the app's answer says: nothing closes the view.
-func (b *Inbox) react(m modal, reply []byte) (map[string]string, error) {
+func (b *Inbox) react(ctx context.Context, m modal, reply []byte) (map[string]string, error) {
 	var a answerToView
 	if reply = bytes.TrimSpace(reply); len(reply) > 0 {
 		if err := json.Unmarshal(reply, &a); err != nil {
@@ -114,7 +114,7 @@ func (b *Inbox) react(m modal, reply []byte) (map[string]string, error) {
 	case "errors":
 		return b.showErrors(m, a.Errors)
 	case "update", "push":
-		spec, err := b.checkView(string(a.View))
+		spec, err := b.checkView(ctx, string(a.View))
 		if err != nil {
 			return nil, fmt.Errorf("the app answers with a view that Slack does not show: %w", err)
 		}

@@ -162,8 +162,8 @@ func newModal(user string, spec object) modal {
 // newID makes an ID of Slack's form.
 func newID(prefix string) string { return prefix + rand.Text()[:9] }
 
-func (b *Inbox) viewsOpen(_ context.Context, c call) (map[string]any, error) {
-	spec, err := b.checkView(c.args["view"])
+func (b *Inbox) viewsOpen(ctx context.Context, c call) (map[string]any, error) {
+	spec, err := b.checkView(ctx, c.args["view"])
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +192,8 @@ func (d *switchboard) open(triggerID string, spec object, b *Inbox) (modal, erro
 	return m, nil
 }
 
-func (b *Inbox) viewsPush(_ context.Context, c call) (map[string]any, error) {
-	spec, err := b.checkView(c.args["view"])
+func (b *Inbox) viewsPush(ctx context.Context, c call) (map[string]any, error) {
+	spec, err := b.checkView(ctx, c.args["view"])
 	if err != nil {
 		return nil, err
 	}
@@ -236,8 +236,8 @@ func (d *switchboard) pushLocked(user string, spec object) (modal, error) {
 	return m, nil
 }
 
-func (b *Inbox) viewsUpdate(_ context.Context, c call) (map[string]any, error) {
-	spec, err := b.checkView(c.args["view"])
+func (b *Inbox) viewsUpdate(ctx context.Context, c call) (map[string]any, error) {
+	spec, err := b.checkView(ctx, c.args["view"])
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +287,7 @@ func (m modal) with(spec object) modal {
 }
 
 // checkView reads a view as views.open and a submission's answer give it, and holds it to Slack's limits.
-func (b *Inbox) checkView(raw string) (object, error) {
+func (b *Inbox) checkView(ctx context.Context, raw string) (object, error) {
 	if len(raw) > maxView {
 		return nil, refuse("view_too_large")
 	}
@@ -298,7 +298,7 @@ func (b *Inbox) checkView(raw string) (object, error) {
 		return nil, slackError{word: "invalid_arguments", messages: []string{"must provide an object [json-pointer:/view]"}}
 	}
 	c := newChecker()
-	c.most = maxViewBlocks
+	c.most, c.file = maxViewBlocks, b.shownFile(ctx)
 	if kind := str(spec, "type"); kind != "modal" {
 		c.fault("/view/type", "unsupported type: %s", kind)
 	}
