@@ -15,9 +15,19 @@ type Config struct {
 	// BotTokenFile holds the bot token (xoxb-…); the environment variable
 	// SLACK_BOT_TOKEN takes its place when it is empty.
 	BotTokenFile string `yaml:"bot_token_file,omitempty"`
-	// AppTokenFile and SigningSecretFile are reserved for interactions.
-	AppTokenFile      string `yaml:"app_token_file,omitempty"`
+	// AppTokenFile holds the app token (xapp-…) that opens Socket Mode: buttons
+	// answer without a public address. SLACK_APP_TOKEN takes its place when it is empty.
+	AppTokenFile string `yaml:"app_token_file,omitempty"`
+	// SigningSecretFile holds the secret that proves that a request to
+	// /slack/interactions comes from Slack. SLACK_SIGNING_SECRET takes its place when
+	// it is empty.
 	SigningSecretFile string `yaml:"signing_secret_file,omitempty"`
+	// AllowedUserGroups are the IDs of the user groups (S0123ABCD) whose members may
+	// press the buttons of a page. Empty: everybody in the workspace.
+	AllowedUserGroups []string `yaml:"allowed_user_groups,omitempty"`
+	// StormLimit is how many new incidents a minute a channel gets one message each
+	// for. More become one digest message. 0: any number.
+	StormLimit int `yaml:"storm_limit,omitempty"`
 	// DefaultChannel receives what names no channel.
 	DefaultChannel string `yaml:"default_channel,omitempty"`
 }
@@ -27,7 +37,7 @@ const maxChannelName = 80
 
 // DefaultConfig returns what holds when watchtower.yaml says nothing.
 func DefaultConfig() Config {
-	return Config{DefaultChannel: "#oncall"}
+	return Config{DefaultChannel: "#oncall", StormLimit: 10}
 }
 
 // Validate returns every fault of the configuration, joined.
@@ -35,8 +45,8 @@ func (c Config) Validate() error {
 	return errors.Join(
 		validateAPIURL(c.APIURL),
 		validateChannel(c.DefaultChannel),
-		reserved("app_token_file", c.AppTokenFile),
-		reserved("signing_secret_file", c.SigningSecretFile),
+		validateGroups(c.AllowedUserGroups),
+		validateStorm(c.StormLimit),
 	)
 }
 
@@ -66,9 +76,31 @@ func validateChannel(s string) error {
 	return nil
 }
 
-func reserved(key, value string) error {
-	if value == "" {
-		return nil
+func validateGroups(ids []string) error {
+	var faults []error
+	for _, id := range ids {
+		if !isGroupID(id) {
+			faults = append(faults, fmt.Errorf("notifiers.slack.allowed_user_groups: %q is not the ID of a user group: Slack shows it in the group's address, as S0123ABCD", id))
+		}
 	}
-	return fmt.Errorf("notifiers.slack.%s: buttons that answer are not part of this version; remove the key (pages, edits and threads need only bot_token_file)", key)
+	return errors.Join(faults...)
+}
+
+func validateStorm(limit int) error {
+	if limit < 0 {
+		return fmt.Errorf("notifiers.slack.storm_limit: %d is no number of incidents: write 0 for no limit, or how many new ones a minute get a message each", limit)
+	}
+	return nil
+}
+
+// isUserID and isGroupID tell Slack's IDs from names.
+func isUserID(s string) bool  { return isID(s, "UW") }
+func isGroupID(s string) bool { return isID(s, "S") }
+
+// isID reports capital letters and digits after one of the given letters.
+func isID(s, first string) bool {
+	if len(s) < 3 || len(s) > 31 || !strings.ContainsRune(first, rune(s[0])) {
+		return false
+	}
+	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
 }

@@ -32,8 +32,8 @@ func TestConfigValidate(t *testing.T) {
 		want []string
 	}{
 		"all at once": {
-			`{api_url: "slack.com", app_token_file: a, signing_secret_file: b, default_channel: "#"}`,
-			[]string{"api_url", "app_token_file", "signing_secret_file", "default_channel"},
+			`{api_url: "slack.com", allowed_user_groups: [oncall], storm_limit: -1, default_channel: "#"}`,
+			[]string{"api_url", "allowed_user_groups", "storm_limit", "default_channel"},
 		},
 		"webhook":      {`{api_url: "https://hooks.slack.com/services/T0/B0/SECRET", default_channel: "#a"}`, []string{"incoming webhook"}},
 		"two channels": {`{default_channel: "#a, #b"}`, []string{`"#a, #b" is not the name`}},

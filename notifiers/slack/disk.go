@@ -178,6 +178,14 @@ func (d disk) last(ctx context.Context, key string) (*record, error) {
 	return scanRecord(rows)
 }
 
+// known tells whether there ever was an incident with this id, as far back as
+// they are kept.
+func (d disk) known(ctx context.Context, id string) (bool, error) {
+	var n int
+	err := d.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM slack_incidents WHERE id = ?`, id).Scan(&n)
+	return n > 0, err
+}
+
 func scanRecord(rows *sql.Rows) (*record, error) {
 	rec := &record{}
 	var state, memory string
@@ -206,9 +214,9 @@ func (d disk) rows(ctx context.Context, records map[string]*record) ([]*row, err
 	var out []*row
 	for rows.Next() {
 		r := &row{}
-		var incident, kind, status, payload string
+		var incident, k, status, payload string
 		var createdAt int64
-		if err := rows.Scan(&r.id, &incident, &r.seq, &kind, &status, &createdAt, &payload); err != nil {
+		if err := rows.Scan(&r.id, &incident, &r.seq, &k, &status, &createdAt, &payload); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(payload), &r.payload); err != nil {
@@ -219,10 +227,7 @@ func (d disk) rows(ctx context.Context, records map[string]*record) ([]*row, err
 			continue // its incident was pruned
 		}
 		r.rec, r.createdAt = rec, time.UnixMilli(createdAt)
-		r.kind = kindPage
-		if kind == string(kindThread) {
-			r.kind = kindThread
-		}
+		r.kind = kind(k)
 		r.unsure = r.payload.Unsure || status == statusSending
 		r.payload.Unsure = r.unsure // until the lookup has an answer, over any number of crashes
 		out = append(out, r)

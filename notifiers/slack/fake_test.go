@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,10 @@ type fakeSlack struct {
 	lists    bool
 	channels map[string]string // name → ID
 	token    string
+	groups   map[string][]string // members of user groups
+	files    map[string]*fakeFile
+	views    []url.Values
+	whispers []url.Values
 }
 
 type fakeCall struct {
@@ -116,9 +121,21 @@ func isAbort(p any) bool {
 // ServeHTTP implements http.Handler.
 func (f *fakeSlack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	method := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
-	if err := r.ParseForm(); err != nil {
+	parse := r.ParseForm
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		parse = func() error { return r.ParseMultipartForm(1 << 20) }
+	}
+	if err := parse(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
+	}
+	if id, isUpload := strings.CutPrefix(method, "upload-"); isUpload {
+		f.receive(id, r)
+		return
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		body, _ := io.ReadAll(r.Body)
+		r.Form = url.Values{"token": {strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")}, "body": {string(body)}}
 	}
 	f.mu.Lock()
 	call := fakeCall{method: method, form: r.Form, at: time.Now(), nth: 1}
@@ -205,7 +222,7 @@ func (f *fakeSlack) answer(method string, form url.Values) map[string]any {
 		}
 		return map[string]any{"ok": true, "channels": list}
 	}
-	return refused("unknown_method")
+	return f.answerMore(method, form)
 }
 
 func (f *fakeSlack) post(form url.Values) map[string]any {
@@ -216,7 +233,7 @@ func (f *fakeSlack) post(form url.Values) map[string]any {
 	if !f.isID(id) {
 		return refused("channel_not_found")
 	}
-	if code := checkLimits(form); code != "" {
+	if code := f.checkLimits(form); code != "" {
 		return refused(code)
 	}
 	f.clock++
@@ -240,7 +257,7 @@ func (f *fakeSlack) update(form url.Values) map[string]any {
 	if m == nil {
 		return refused("message_not_found")
 	}
-	if code := checkLimits(form); code != "" {
+	if code := f.checkLimits(form); code != "" {
 		return refused(code)
 	}
 	m.Text, m.Blocks, m.Metadata = form.Get("text"), raw(form.Get("blocks")), raw(form.Get("metadata"))
@@ -338,7 +355,12 @@ func raw(s string) json.RawMessage {
 }
 
 // checkLimits refuses a message as Slack does.
-func checkLimits(form url.Values) string {
+func (f *fakeSlack) checkLimits(form url.Values) string {
+	for _, id := range regexp.MustCompile(`"slack_file":\{"id":"(\w+)"`).FindAllStringSubmatch(form.Get("blocks"), -1) {
+		if file := f.files[id[1]]; file == nil || file.processed.After(time.Now()) {
+			return "invalid_blocks"
+		}
+	}
 	if size(form.Get("text")) > 40_000 {
 		return "msg_too_long"
 	}
@@ -370,7 +392,13 @@ func checkMessage(text string, blocks []byte) error {
 		return fmt.Errorf("%d blocks", len(list))
 	}
 	total := size(text)
+	seen := map[any]bool{}
 	for i, b := range list {
+		id, _ := b["block_id"].(string)
+		if size(id) > 255 || id != "" && seen[id] {
+			return fmt.Errorf("block %d: block_id %q", i, id)
+		}
+		seen[id] = true
 		n, err := checkBlock(b)
 		if err != nil {
 			return fmt.Errorf("block %d, %v: %w", i, b["type"], err)
@@ -410,6 +438,13 @@ func checkBlock(b map[string]any) (int, error) {
 			}
 			total += n
 		}
+		if accessory, ok := b["accessory"].(map[string]any); ok {
+			n, err := checkButton(accessory)
+			if err != nil {
+				return 0, err
+			}
+			total += n
+		}
 		return total, nil
 	case "context":
 		return checkAll(b["elements"], 10, func(e map[string]any) (int, error) { return checkText(e, "mrkdwn", 3000) })
@@ -423,6 +458,9 @@ func checkBlock(b map[string]any) (int, error) {
 		return rawSize(s), nil
 	case "image":
 		u, _ := b["image_url"].(string)
+		if f, ok := b["slack_file"].(map[string]any); ok {
+			u, _ = f["id"].(string)
+		}
 		alt, _ := b["alt_text"].(string)
 		if u == "" || size(u) > 3000 || alt == "" || rawSize(alt) > 2000 {
 			return 0, errors.New("image")
@@ -453,8 +491,15 @@ func checkButton(e map[string]any) (int, error) {
 	n, err := checkText(e["text"], "plain_text", 75)
 	u, _ := e["url"].(string)
 	id, _ := e["action_id"].(string)
-	if err != nil || e["type"] != "button" || size(u) > 3000 || !strings.HasPrefix(u, "http") || len(id) > 255 {
+	value, _ := e["value"].(string)
+	link := strings.HasPrefix(id, actionOpen)
+	if err != nil || e["type"] != "button" || size(u) > 3000 || link != strings.HasPrefix(u, "http") || len(id) > 255 || len(value) > 2000 || !link && value == "" {
 		return 0, fmt.Errorf("button %v: %w", e, err)
+	}
+	if confirm, ok := e["confirm"].(map[string]any); ok {
+		if _, err := checkText(confirm["text"], "plain_text", 300); err != nil {
+			return 0, err
+		}
 	}
 	return n + size(u), nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
 // state is where an incident stands.
@@ -33,6 +35,14 @@ type incident struct {
 	// NoPlaybook says that one was looked for in vain.
 	NoPlaybook  bool   `json:"no_playbook,omitempty"`
 	ExternalURL string `json:"external_url,omitempty"`
+	// Where says, in plain sentences, which labels carry the errors.
+	Where    []string `json:"where,omitempty"`
+	Picture  picture  `json:"picture,omitzero"`
+	OnCall   duty     `json:"on_call,omitzero"`
+	Handling handling `json:"handling,omitzero"`
+	// Record is the id of the incident's record, which the buttons carry; empty:
+	// nobody would answer a button, so there are none.
+	Record string `json:"record,omitempty"`
 	// At is the time of the notification.
 	At time.Time `json:"at"`
 	// Unseen says that nobody saw it resolve: it was found resolved later.
@@ -50,14 +60,33 @@ type alert struct {
 	URL         string            `json:"url,omitempty"`
 }
 
-// playbook is what the page says of the playbook; Text is for the thread.
+// playbook is the playbook as it was when the incident began: it stays the same
+// for the whole incident, whatever happens to the file.
 type playbook struct {
-	ID      string   `json:"id"`
-	Title   string   `json:"title"`
-	Owner   string   `json:"owner"`
-	Summary string   `json:"summary"`
-	Steps   []string `json:"steps"` // Markdown
-	Text    []string `json:"-"`     // Markdown
+	ID      string `json:"id"`
+	Title   string `json:"title"`
+	Owner   string `json:"owner"`
+	Hash    string `json:"hash,omitempty"` // of the text as it was written
+	Summary string `json:"summary"`
+	// Steps are the checklist, with the answers to its queries.
+	Steps []playbooks.Step `json:"steps"`
+	// Body is the whole text in Markdown, labels filled in, queries not answered.
+	Body string   `json:"body,omitempty"`
+	Text []string `json:"-"` // for the thread: Markdown with the answers
+	// Edited says that the file has changed since.
+	Edited bool `json:"edited,omitempty"`
+}
+
+// picture is the chart of the incident: a file that Slack has, and its words.
+type picture struct {
+	FileID string `json:"file_id,omitempty"`
+	Alt    string `json:"alt,omitempty"`
+}
+
+// duty is who is on call, and who is next.
+type duty struct {
+	Now  *Shift `json:"now,omitempty"`
+	Next *Shift `json:"next,omitempty"`
 }
 
 // custom holds the templates of a slack_config that its author wrote, executed.
@@ -174,6 +203,24 @@ func (in *incident) kept() incident {
 		out.Alerts = list[:maxKept]
 	}
 	return out
+}
+
+// inherit takes over what the incident keeps over its life: the playbook it began
+// with, what people did, and the evidence, unless there is newer.
+func (in *incident) inherit(old *incident) {
+	if old.Playbook != nil {
+		if in.Playbook == nil || in.Playbook.Hash != old.Playbook.Hash {
+			edited := in.Playbook != nil && in.Playbook.ID == old.Playbook.ID
+			pinned := *old.Playbook
+			pinned.Edited = pinned.Edited || edited
+			in.Playbook = &pinned
+		}
+		in.NoPlaybook = false
+	}
+	in.Handling, in.Picture, in.Record = old.Handling, old.Picture, old.Record
+	if len(in.Where) == 0 {
+		in.Where = old.Where
+	}
 }
 
 // common returns the pairs that all the alerts share.

@@ -29,6 +29,8 @@ type lane struct {
 	pausedUntil time.Time
 	failures    int // in a row
 	running     bool
+	begun       []time.Time // the last new incidents, no more than a storm needs
+	digest      *record     // of the storm that goes on, or went on last
 }
 
 // lane returns the lane of a record's channel.
@@ -117,8 +119,18 @@ type job struct {
 	at        place  // where the message goes
 	lookIn    string // channel whose history tells whether it is there
 	post      post
-	isReply   bool // in the thread of a page
+	file      *file // to upload, in place of the post
+	isReply   bool  // in the thread of a page
 	unsure    bool
+	page      pageKey
+}
+
+// pageKey is how the notification log, which peers share, knows a page.
+type pageKey struct {
+	receiver string
+	index    int
+	groupKey string
+	since    time.Time
 }
 
 // next picks the row to send now. j is nil when it is too early for any, and
@@ -149,8 +161,8 @@ func (o *outbox) next(l *lane, now time.Time) (j *job, wait time.Duration, more 
 	return o.job(r, ws), 0, true
 }
 
-// pick chooses among the first rows of all incidents: pages before threads,
-// what may be sent now, what failed least, what is oldest.
+// pick chooses among the first rows of all incidents: what may be sent now, pages
+// before pictures before threads, what failed least, what is oldest.
 func (l *lane) pick(now time.Time) *row {
 	var best *row
 	for _, rec := range l.records {
@@ -167,10 +179,25 @@ func (rec *record) head() *row {
 	if len(rec.rows) > 0 {
 		return rec.rows[0]
 	}
-	if len(rec.thread) > 0 && rec.ts != "" {
-		return rec.thread[0]
+	if len(rec.thread) == 0 || rec.ts == "" {
+		return nil
 	}
-	return nil
+	if i := slices.IndexFunc(rec.thread, func(r *row) bool { return r.kind == kindPicture }); i >= 0 {
+		return rec.thread[i]
+	}
+	return rec.thread[0]
+}
+
+// rank orders the kinds of rows that could be sent now.
+func (k kind) rank() int {
+	switch k {
+	case kindPage:
+		return 0
+	case kindPicture:
+		return 1
+	default:
+		return 2
+	}
 }
 
 func (r *row) before(other *row, now time.Time) bool {
@@ -180,7 +207,7 @@ func (r *row) before(other *row, now time.Time) bool {
 		return r.nextAt.Before(other.nextAt)
 	}
 	if r.kind != other.kind {
-		return r.kind == kindPage
+		return r.kind.rank() < other.kind.rank()
 	}
 	if r.attempts != other.attempts {
 		return r.attempts < other.attempts
@@ -200,9 +227,16 @@ func (o *outbox) job(r *row, ws *workspace) *job {
 		j.lookIn = rec.channel
 	}
 	j.post = post{look: r.payload.Look, bare: r.payload.Bare}
+	j.page = pageKey{rec.memory.Receiver, rec.memory.Index, rec.memory.GroupKey, rec.openedAt}
 	switch {
+	case r.kind == kindPicture:
+		j.file = r.payload.File
+		return j
+	case r.payload.File != nil:
+		j.file, j.at = r.payload.File, place{channel: rec.channelID, threadTS: rec.ts}
+		return j
 	case r.kind == kindThread:
-		j.isReply, j.post.id, j.post.msg = true, r.id, *r.payload.Message
+		j.isReply, j.post.id, j.post.msg, j.post.broadcast = true, r.id, *r.payload.Message, r.payload.Broadcast
 	case r.payload.RootDone:
 		j.isReply, j.post.id, j.post.msg, j.post.broadcast = true, r.id, *r.payload.Reply, r.payload.Broadcast
 	default:
@@ -221,6 +255,9 @@ func (o *outbox) job(r *row, ws *workspace) *job {
 
 // method of the API that the job calls.
 func (j *job) method() string {
+	if j.file != nil {
+		return "files.completeUploadExternal"
+	}
 	if j.at.ts != "" {
 		return "chat.update"
 	}
@@ -230,14 +267,27 @@ func (j *job) method() string {
 // outcome of a job.
 type outcome struct {
 	answered
-	fault *fault
-	stale bool // found in the history with an older content
+	fault  *fault
+	stale  bool   // found in the history with an older content
+	peer   bool   // a peer has posted the page
+	fileID string // of what was uploaded
 }
 
 // perform calls Slack. A call that runs when ctx ends is given a moment to finish.
 func (o *outbox) perform(ctx context.Context, j *job) outcome {
 	ctx, cancel := outlive(ctx, lastCall)
 	defer cancel()
+	if j.file != nil {
+		id, f := j.workspace.upload(ctx, j.at, j.file)
+		return outcome{fault: f, fileID: id}
+	}
+	if !j.isReply && j.at.ts == "" && o.posted != nil {
+		// While this page waited, or this process was down, a peer may have taken over.
+		if at, ok := o.posted(j.page); ok {
+			o.metrics.lookups.WithLabelValues("peer").Inc()
+			return outcome{answered: at, stale: true, peer: true}
+		}
+	}
 	if j.unsure && j.at.ts == "" {
 		hit, ok, f := j.workspace.find(ctx, place{channel: j.lookIn, threadTS: j.at.threadTS}, j.post.id, j.since)
 		switch {

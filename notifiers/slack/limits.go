@@ -11,6 +11,10 @@ const (
 	maxButtons  = 25
 	maxButton   = 75
 	maxAltText  = 2000
+	maxConfirm  = 300
+	maxFileAlt  = 1000 // of a file; longer ones are refused
+	// maxFormError is for the text under a field of a form.
+	maxFormError = 300
 	// maxMessage is for the whole message, text included. Slack documents only
 	// 12,000 for markdown blocks, and answers msg_blocks_too_long from about
 	// 13,200 characters on.
@@ -31,8 +35,12 @@ const (
 	maxAbout    = 600 // what the playbook is about
 	maxSteps    = 2000
 	maxStep     = 700
-	maxOwn      = 1000 // fields of the slack_config
-	maxFooter   = 300
+	// maxStepTitle is for a step that is done; maxWhere for where it burns.
+	maxStepTitle = 120
+	maxWhere     = 900
+	maxHandling  = 900  // what people did
+	maxOwn       = 1000 // fields of the slack_config
+	maxFooter    = 300
 	// maxThread is how many messages of one kind go below a page.
 	maxThread = 10
 )

@@ -15,6 +15,9 @@ type metrics struct {
 	lookups   *prometheus.CounterVec
 	disk      prometheus.Counter
 	delivery  prometheus.Histogram
+	evidence  *prometheus.CounterVec
+	clicks    *prometheus.CounterVec
+	storms    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, depth, oldest func() float64) *metrics {
@@ -42,7 +45,7 @@ func newMetrics(reg prometheus.Registerer, depth, oldest func() float64) *metric
 		}),
 		lookups: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "watchtower_slack_lookups_total",
-			Help: "Searches of the history for a message that may have been sent, by result (found, absent, unreadable).",
+			Help: "Searches for a message that may have been sent already, by result (found, absent, unreadable; peer: a peer has posted it).",
 		}, []string{"result"}),
 		disk: factory.NewCounter(prometheus.CounterOpts{
 			Name: "watchtower_slack_store_errors_total",
@@ -52,6 +55,18 @@ func newMetrics(reg prometheus.Registerer, depth, oldest func() float64) *metric
 			Name:    "watchtower_slack_delivery_seconds",
 			Help:    "Time from the notification to Slack's ok.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 3, 12),
+		}),
+		evidence: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_slack_evidence_total",
+			Help: "Pages by what became of their evidence (soon: in the first message, late: by an edit, failed, none: not in time).",
+		}, []string{"outcome"}),
+		clicks: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_slack_interactions_total",
+			Help: "Buttons and forms by what was asked for and whether it was done or refused.",
+		}, []string{"action", "outcome"}),
+		storms: factory.NewCounter(prometheus.CounterOpts{
+			Name: "watchtower_slack_storms_total",
+			Help: "Storms: times when so many incidents began in a channel that they share one message.",
 		}),
 	}
 }
@@ -73,7 +88,21 @@ type Stats struct {
 	LastErrorAt time.Time
 	// PausedUntil is set while Slack is not called, because it asked for a pause or does not answer.
 	PausedUntil time.Time
+	// Buttons is how presses on buttons reach us. ButtonsTrouble says why they do not
+	// at present, "" if they do.
+	Buttons        Buttons
+	ButtonsTrouble string
 }
+
+// Buttons is a way for presses on buttons to reach us.
+type Buttons string
+
+// The ways.
+const (
+	ButtonsOff    Buttons = "off"    // pages have none
+	ButtonsSocket Buttons = "socket" // Socket Mode: we connect to Slack
+	ButtonsHTTP   Buttons = "http"   // Slack posts to Interactions
+)
 
 // Failing reports whether the last thing that happened was an error.
 func (s Stats) Failing() bool { return s.LastErrorAt.After(s.LastSentAt) }

@@ -25,7 +25,7 @@ const (
 	storeChannel = "channelId"
 )
 
-// firstSteps is how many steps of a playbook the page shows.
+// firstSteps is how many steps that are not done yet the page shows.
 const firstSteps = 4
 
 // notifier serves one slack_config.
@@ -57,7 +57,13 @@ func (n *notifier) Notify(ctx context.Context, alerts ...*amalert.Alert) (bool, 
 		defer cancel()
 	}
 	req := n.request(ctx, groupKey, alerts)
+	soon, late := n.gather(ctx, &req.incident)
+	if soon != nil {
+		soon.add(&req.incident)
+		req.picture = soon.file()
+	}
 	w := n.slack.outbox.submit(req)
+	n.slack.follow(req.key, req.incident.At, late)
 	select {
 	case d := <-w.done:
 		return n.finish(ctx, req.channel, d)
@@ -84,7 +90,7 @@ func (n *notifier) finish(ctx context.Context, channel string, d delivery) (bool
 	if d.fault != nil {
 		return false, notify.NewErrorWithReason(d.fault.reason, fmt.Errorf("slack channel %q: %w", channel, d.fault))
 	}
-	if store, ok := notify.NflogStore(ctx); ok && store != nil {
+	if store, ok := notify.NflogStore(ctx); ok && store != nil && d.ts != "" {
 		store.SetStr(storeTS, d.ts)
 		store.SetStr(storeChannel, d.channelID)
 	}
@@ -106,14 +112,17 @@ func (n *notifier) request(ctx context.Context, groupKey string, alerts []*amale
 		})
 	}
 	texts := n.texts(ctx, alerts)
+	req := &request{
+		workspace: n.workspace, channel: texts.channel, groupKey: groupKey,
+		sendResolved: n.conf.SendResolved(), look: texts.look, reason: notify.ReasonUnknown, index: n.index,
+		interactive: n.interactive(),
+	}
+	req.key = keyOf(n.receiver, n.workspace.id, req.channel, groupKey)
 	in.Custom = texts.custom
 	in.Playbook = n.playbook(&in)
 	in.NoPlaybook = in.Playbook == nil && n.slack.opts.Playbook != nil
-	req := &request{
-		workspace: n.workspace, channel: texts.channel, groupKey: groupKey, incident: in,
-		sendResolved: n.conf.SendResolved(), look: texts.look, reason: notify.ReasonUnknown,
-	}
-	req.key = keyOf(n.receiver, n.workspace.id, req.channel, groupKey)
+	in.OnCall = n.onCall(&in)
+	req.incident = in
 	req.reason, _ = notify.NotificationReason(ctx)
 	req.repeat, _ = notify.RepeatInterval(ctx)
 	if store, ok := notify.NflogStore(ctx); ok && store != nil {
@@ -131,6 +140,12 @@ func keyOf(receiver, workspaceID, channel, groupKey string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// interactive reports that a press on a button of the page would reach us: only
+// the app of our own workspace sends its clicks here.
+func (n *notifier) interactive() bool {
+	return n.slack.interactive() && n.workspace.id == ownWorkspace
+}
+
 // playbook finds what to do, by the labels that all alerts share.
 func (n *notifier) playbook(in *incident) *playbook {
 	if n.slack.opts.Playbook == nil {
@@ -144,10 +159,7 @@ func (n *notifier) playbook(in *incident) *playbook {
 	if !ok {
 		return nil
 	}
-	return &playbook{
-		ID: clean(p.ID), Title: clean(p.Title), Owner: clean(p.Owner), Summary: clean(p.Summary()),
-		Steps: p.FirstSteps(firstSteps), Text: p.SlackMarkdown(n.slack.opts.ExternalURL),
-	}
+	return n.slack.pin(p)
 }
 
 // texts are the executed templates of a slack_config.

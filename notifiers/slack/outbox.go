@@ -30,6 +30,10 @@ type outbox struct {
 	logger  *slog.Logger
 	metrics *metrics
 	wake    chan struct{} // of capacity 1: a lane has work
+	// posted asks whether a peer has posted a page meanwhile; nil: there are no peers.
+	posted func(pageKey) (answered, bool)
+	// storm is how many new incidents a minute a channel takes, one message each; 0: any number.
+	storm int
 
 	// mu guards everything below, and all records, rows and lanes. It is held
 	// while the database is written, never while Slack is called.
@@ -54,6 +58,9 @@ type request struct {
 	sendResolved bool
 	look         look
 	known        answered // from the notification log, which peers share
+	index        int      // of the slack_config in its receiver
+	interactive  bool     // buttons of the page reach us
+	picture      *file    // evidence to upload; nil: none
 }
 
 // load reads what an earlier process left.
@@ -73,12 +80,17 @@ func (o *outbox) load(ctx context.Context) error {
 	}
 	for _, r := range rows {
 		o.seq = max(o.seq, r.seq)
-		if r.kind == kindThread {
-			r.rec.thread = append(r.rec.thread, r)
-		} else {
+		if r.kind == kindPage {
 			r.rec.rows = append(r.rec.rows, r)
+		} else {
+			r.rec.thread = append(r.rec.thread, r)
 		}
 		o.lane(r.rec).add(r.rec)
+	}
+	for _, rec := range records {
+		if rec.memory.Storm != nil {
+			o.lane(rec).digest = rec
+		}
 	}
 	if o.channels, err = o.disk.channels(ctx); err != nil {
 		return fmt.Errorf("read channels: %w", err)
@@ -125,7 +137,9 @@ func (o *outbox) submit(req *request) *waiter {
 	if same && rec.pending() == nil && len(rec.rows) > 0 {
 		return rec.wait(rec.rows[len(rec.rows)-1].seq) // the same is being sent
 	}
-	return o.revise(rec, in, ping)
+	w := o.revise(rec, in, ping)
+	o.picture(rec, req.picture)
+	return w
 }
 
 // recall finds the record of a group: in memory, else the last one on disk.
@@ -152,6 +166,9 @@ func (o *outbox) begin(req *request) *record {
 		rec.memory.NotifiedAt = req.incident.At.Add(-req.repeat)
 	}
 	o.records[rec.key] = rec
+	if rec.ts == "" {
+		o.joinStorm(rec, req.incident.At)
+	}
 	return rec
 }
 
@@ -161,7 +178,7 @@ func (o *outbox) abandon(rec *record, at time.Time) {
 	if rec.state == resolved {
 		return // its end is on the way
 	}
-	if rec.memory.SendResolved && rec.ts != "" {
+	if rec.memory.Digest != "" || rec.memory.SendResolved && rec.ts != "" {
 		in := rec.memory.Incident.ended(at)
 		o.revise(rec, &in, false)
 		return
@@ -182,9 +199,15 @@ func (rec *record) pingDue(req *request) bool {
 // revise puts a revision of the page into the outbox, in the place of one that
 // waits there.
 func (o *outbox) revise(rec *record, in *incident, ping bool) *waiter {
+	rec.adopt(in)
+	if rec.memory.Digest != "" {
+		if w := o.reviseMember(rec, in); w != nil {
+			return w
+		}
+	}
 	root, over := in.page()
 	p := payload{
-		State: in.state(), Firing: in.firingIDs(), Root: &root, Look: rec.memory.Look,
+		Picture: in.Picture.FileID != "", State: in.state(), Firing: in.firingIDs(), Root: &root, Look: rec.memory.Look,
 		Thread: in.threadOf(over),
 	}
 	r := rec.pending()
@@ -192,11 +215,19 @@ func (o *outbox) revise(rec *record, in *incident, ping bool) *waiter {
 		p.Ping = (ping || r != nil && r.payload.Ping) && p.State == firing
 		if p.Ping {
 			again := in.repeated()
-			p.Reply, p.Broadcast = &again, len(in.Custom.Mentions) == 0
+			// Whoever has acknowledged is asked in the thread; else somebody has to hear it.
+			p.Reply, p.Broadcast = &again, in.whomToRemind() == ""
 		} else if change, ok := in.changed(rec.told()); ok {
 			p.Reply = &change
 		}
 	}
+	return o.put(rec, p, in)
+}
+
+// put writes a revision and the incident it shows to the outbox, and wakes the
+// channel's lane.
+func (o *outbox) put(rec *record, p payload, in *incident) *waiter {
+	r := rec.pending()
 	if r != nil {
 		p.Unsure, p.Bare = r.payload.Unsure, false
 		r.payload = p
@@ -234,7 +265,12 @@ func (o *outbox) forget(key string, w *waiter) string {
 	if rec == nil {
 		return ""
 	}
-	rec.waiters = slices.DeleteFunc(rec.waiters, func(other *waiter) bool { return other == w })
+	is := func(other *waiter) bool { return other == w }
+	rec.waiters = slices.DeleteFunc(rec.waiters, is)
+	if d := o.digestOf(rec); d != nil {
+		d.waiters = slices.DeleteFunc(d.waiters, is)
+		return d.trouble
+	}
 	return rec.trouble
 }
 
@@ -244,7 +280,7 @@ func (o *outbox) finish(now time.Time, stillFiring func(groupKey string) bool) i
 	defer o.mu.Unlock()
 	n := 0
 	for _, rec := range o.records {
-		if rec.state == resolved || !rec.memory.SendResolved || stillFiring(rec.memory.GroupKey) {
+		if rec.state == resolved || !rec.memory.SendResolved || rec.memory.Storm != nil || stillFiring(rec.memory.GroupKey) {
 			continue
 		}
 		in := rec.memory.Incident.ended(now)

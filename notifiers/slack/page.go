@@ -3,9 +3,14 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	slackapi "github.com/slack-go/slack"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
 // message is one Slack message as it is sent: its blocks in JSON, and the text
@@ -95,10 +100,24 @@ func (c *composer) context(parts []string, limit int) {
 	}
 }
 
-// buttons adds links. Those without a URL that a browser can open are left out.
-func (c *composer) buttons(links []anchor) {
+// step adds one item of the checklist with its button.
+func (c *composer) step(s string, limit int, button *slackapi.ButtonBlockElement, block string) {
+	s = cutMrkdwn(strings.Trim(s, "\n"), min(limit, maxSection, c.room()-rawSize(button.Text.Text)))
+	if strings.TrimSpace(s) == "" || !c.fits(size(s)+rawSize(button.Text.Text)) {
+		return
+	}
+	c.blocks = append(c.blocks, slackapi.NewSectionBlock(styled(s), nil, slackapi.NewAccessory(button), slackapi.SectionBlockOptionBlockID(block)))
+}
+
+// buttons adds what people can press, then links. Links without a URL that a
+// browser can open are left out.
+func (c *composer) buttons(presses []*slackapi.ButtonBlockElement, links []anchor) {
 	var elements []slackapi.BlockElement
 	total := 0
+	for _, b := range presses {
+		total += rawSize(b.Text.Text)
+		elements = append(elements, b)
+	}
 	for i, l := range links {
 		u := webURL(l.URL)
 		label := cut(oneLine(l.Text), maxButton)
@@ -106,11 +125,19 @@ func (c *composer) buttons(links []anchor) {
 			continue
 		}
 		total += size(u) + rawSize(label)
-		button := slackapi.NewButtonBlockElement(fmt.Sprintf("open_%d", i), "", plain(label)).WithURL(u)
+		button := slackapi.NewButtonBlockElement(actionOpen+strconv.Itoa(i), "", plain(label)).WithURL(u)
 		elements = append(elements, button)
 	}
 	if len(elements) > 0 && c.fits(total) {
 		c.blocks = append(c.blocks, slackapi.NewActionBlock("", elements...))
+	}
+}
+
+// picture shows a file that Slack has.
+func (c *composer) picture(p picture) {
+	alt := cut(oneLine(p.Alt), maxAltText)
+	if p.FileID != "" && alt != "" && c.fits(size(p.FileID)+rawSize(alt)) {
+		c.blocks = append(c.blocks, slackapi.NewImageBlockSlackFile(&slackapi.SlackFileObject{ID: p.FileID}, alt, "", nil))
 	}
 }
 
@@ -163,17 +190,20 @@ func (in *incident) page() (message, overflow) {
 	for _, s := range in.Custom.Opening {
 		c.section(cutMrkdwn(s, maxOpening), maxOpening)
 	}
+	c.section(cutMrkdwn(strings.Join(in.Handling.lines(in.At), "\n"), maxHandling), maxHandling)
 	c.fields(in.facts(), maxFact)
 	if in.Custom.Text != "" {
 		over.bad = c.section(in.Custom.Text, maxBad)
 	} else {
 		over.bad = c.section(in.badly(), maxBad)
 	}
+	in.whereBlocks(c)
 	over.alerts = in.list(c)
 	in.playbookBlocks(c)
 	c.fields(in.Custom.Fields, maxOwn/2)
 	c.image(in.Custom.ImageURL, in.headline())
-	c.buttons(in.links())
+	c.section(in.who(), maxFact)
+	c.buttons(in.presses(), in.links())
 	footer := in.otherLabels()
 	if in.NoPlaybook && in.state() == firing {
 		footer = append(footer, "_No playbook matches this alert._")
@@ -192,8 +222,44 @@ func (in *incident) banner() string {
 		return "✅ Resolved: " + in.headline()
 	case in.blind():
 		return "❄️ Blind: " + in.headline()
+	case in.Handling.Acknowledged != nil:
+		return "🟡 Acknowledged: " + in.headline()
 	}
 	return "🔴 Firing: " + in.headline()
+}
+
+// whereBlocks say which labels carry the errors, in words and as a picture.
+func (in *incident) whereBlocks(c *composer) {
+	if len(in.Where) > 0 && in.Custom.Text == "" {
+		title := "*Where it burns*"
+		if in.state() == resolved {
+			title = "*Where it burned*"
+		}
+		lines := []string{title}
+		for _, s := range in.Where {
+			lines = append(lines, "• "+escape(oneLine(s)))
+		}
+		c.section(cutMrkdwn(strings.Join(lines, "\n"), maxWhere), maxWhere)
+	}
+	c.picture(in.Picture)
+}
+
+// who is on call, and who is next.
+func (in *incident) who() string {
+	if in.state() == resolved || in.OnCall.Now == nil {
+		return ""
+	}
+	s := "👤 *On call:* " + in.OnCall.Now.mention()
+	if until := in.OnCall.Now.To; !until.IsZero() {
+		s += " until " + clock(until)
+	}
+	if next := in.OnCall.Next; next != nil {
+		s += " · next: " + next.called()
+		if !next.From.IsZero() && !next.From.Equal(in.OnCall.Now.To) {
+			s += " from " + clock(next.From)
+		}
+	}
+	return s
 }
 
 // badly is how bad it is, in mrkdwn.
@@ -257,8 +323,8 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-// playbookBlocks says what to do: title, owner and summary, then the first
-// steps. A resolved page keeps only the title.
+// playbookBlocks says what to do: title, owner and summary, then the checklist. A
+// resolved page keeps only the title and what was done.
 func (in *incident) playbookBlocks(c *composer) {
 	p := in.Playbook
 	if p == nil {
@@ -268,30 +334,75 @@ func (in *incident) playbookBlocks(c *composer) {
 	if p.Owner != "" {
 		head += " · kept by " + escaped(oneLine(p.Owner), 80)
 	}
+	done, next := in.steps()
 	if in.state() == resolved {
-		c.section(head, maxSection)
+		c.section(strings.Join(append([]string{head}, in.doneLines(done)...), "\n"), maxSection)
 		return
 	}
 	if s := oneLine(p.Summary); s != "" && s != oneLine(p.Title) {
 		head += "\n" + escaped(s, maxAbout)
 	}
+	if p.Edited {
+		head += "\n_The playbook was edited after this incident began; this is the text it began with._"
+	}
 	c.section(head, maxSection)
-	if len(p.Steps) == 0 {
-		return
-	}
-	steps := "*What to do first*"
-	for i, step := range p.Steps {
-		// Parsing Markdown takes time in the square of some texts, so the step is cut before as well.
-		s := fmt.Sprintf("\n%d. %s", i+1, cutMrkdwn(mrkdwn(cut(clean(step), 2*maxStep)), maxStep))
-		if size(steps)+size(s) > maxSteps {
-			break
+	title := "*What to do first*"
+	if len(done) > 0 {
+		title = strings.Join(append([]string{fmt.Sprintf("*Done: %d of %d steps*", len(done), len(p.Steps))}, in.doneLines(done)...), "\n")
+		if len(next) > 0 {
+			title += "\n*What to do next*"
 		}
-		steps += s
 	}
-	if len(p.Text) > 0 {
-		steps += "\n_The whole playbook is in the thread._"
+	if len(p.Steps) > 0 {
+		if last := in.lastDone(done); last != "" && in.Record != "" {
+			c.step(title, maxSteps/2, press(actionUndo, in.Record, "Undo"), blockStep+last)
+		} else {
+			c.section(title, maxSteps/2)
+		}
+		in.nextSteps(c, next)
 	}
-	c.section(steps, maxSteps+100)
+	if len(p.Body) > 0 || len(p.Text) > 0 {
+		c.context([]string{"_The whole playbook is in the thread._"}, maxFooter)
+	}
+}
+
+// doneLines list the steps that are done, and who did them.
+func (in *incident) doneLines(done []playbooks.Step) []string {
+	var out []string
+	for i := range done {
+		d := in.Handling.Done[done[i].ID]
+		out = append(out, fmt.Sprintf("☑️ ~%s~ %s, %s", escape(stepTitle(done[i])), d.mention(), clock(d.At)))
+	}
+	return out
+}
+
+// lastDone is the step that was done last, the one to undo.
+func (in *incident) lastDone(done []playbooks.Step) string {
+	last := ""
+	for i := range done {
+		if last == "" || !in.Handling.Done[done[i].ID].At.Before(in.Handling.Done[last].At) {
+			last = done[i].ID
+		}
+	}
+	return last
+}
+
+// nextSteps lists the steps to do: each with a button where somebody would
+// answer it.
+func (in *incident) nextSteps(c *composer, next []playbooks.Step) {
+	used := 0
+	for i, s := range next {
+		// Parsing Markdown takes time in the square of some texts, so the step is cut before as well.
+		text := fmt.Sprintf("%d. %s", i+1, cutMrkdwn(mrkdwn(cut(clean(s.Text), 2*maxStep)), maxStep))
+		if used += size(text); used > maxSteps {
+			return
+		}
+		if in.Record == "" {
+			c.section(text, maxStep+10)
+			continue
+		}
+		c.step(text, maxStep+10, press(actionStep, in.Record, "Done"), blockStep+s.ID)
+	}
 }
 
 func (in *incident) playbookURL() string {
@@ -301,20 +412,24 @@ func (in *incident) playbookURL() string {
 	return in.ExternalURL + "/playbooks/" + in.Playbook.ID
 }
 
-// links are the buttons: playbook, objective, dashboard, and what the alert itself offers.
+// links are the buttons that open something: playbook, dashboard at the time of
+// the incident, objective, and what the alert itself offers.
 func (in *incident) links() []anchor {
 	annotations := common(in.subject(), annotationsOf)
 	source := common(in.subject(), func(a *alert) map[string]string { return map[string]string{"url": a.URL} })["url"]
-	sourceText := "Query"
+	dashboard, dashboardText, sourceText := annotations["dashboard_url"], "Dashboard", "Query"
 	if in.ExternalURL != "" && strings.HasPrefix(source, in.ExternalURL+"/objectives/") {
 		sourceText = "Objective"
+	}
+	if dashboard == source {
+		source, dashboardText = "", sourceText // one page is one button
 	}
 	var out []anchor
 	seen := map[string]bool{"": true}
 	for _, a := range append([]anchor{
 		{"Playbook", in.playbookURL()},
+		{dashboardText, in.dashboardURL(dashboard)},
 		{sourceText, source},
-		{"Dashboard", annotations["dashboard_url"]},
 		{"Runbook", annotations["runbook_url"]},
 	}, in.Custom.Links...) {
 		if u := webURL(a.URL); !seen[u] {
@@ -323,6 +438,27 @@ func (in *incident) links() []anchor {
 		}
 	}
 	return out
+}
+
+// dashboardURL opens a dashboard at the time of the incident: from an hour before
+// it began to now, or to a while after its end. from and to are what Grafana and our
+// own pages read; a URL that already says a time keeps it.
+func (in *incident) dashboardURL(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil || rawURL == "" {
+		return ""
+	}
+	query := u.Query()
+	if query.Has("from") || query.Has("to") || in.since().IsZero() {
+		return rawURL
+	}
+	query.Set("from", strconv.FormatInt(in.since().Add(-time.Hour).UnixMilli(), 10))
+	query.Set("to", "now")
+	if in.state() == resolved {
+		query.Set("to", strconv.FormatInt(in.until().Add(15*time.Minute).UnixMilli(), 10))
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // fallback is the page in one breath, for the lock screen: what, where, since

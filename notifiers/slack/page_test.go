@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -11,7 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
+	slackapi "github.com/slack-go/slack"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -23,13 +27,15 @@ func readable(text string, blocks []byte) string {
 	var list []struct {
 		Type     string
 		Text     json.RawMessage
-		ImageURL string `json:"image_url"`
-		AltText  string `json:"alt_text"`
+		ImageURL string              `json:"image_url"`
+		File     struct{ ID string } `json:"slack_file"`
+		AltText  string              `json:"alt_text"`
 		Fields   []struct{ Text string }
 		Elements []struct {
 			Text json.RawMessage
 			URL  string
 		}
+		Accessory struct{ Text json.RawMessage }
 	}
 	if len(blocks) > 0 {
 		if err := json.Unmarshal(blocks, &list); err != nil {
@@ -43,7 +49,11 @@ func readable(text string, blocks []byte) string {
 			fmt.Fprintf(&b, "# %s\n", textOf(block.Text))
 		case "actions":
 			for _, e := range block.Elements {
-				fmt.Fprintf(&b, "[%s](%s) ", textOf(e.Text), e.URL)
+				b.WriteString("[" + textOf(e.Text) + "]")
+				if e.URL != "" {
+					b.WriteString("(" + e.URL + ")")
+				}
+				b.WriteString(" ")
 			}
 			b.WriteString("\n")
 		case "context":
@@ -52,10 +62,14 @@ func readable(text string, blocks []byte) string {
 			}
 			b.WriteString("\n")
 		case "image":
-			fmt.Fprintf(&b, "(image %s: %s)\n", block.ImageURL, block.AltText)
+			fmt.Fprintf(&b, "(image %s: %s)\n", cmp.Or(block.ImageURL, block.File.ID), block.AltText)
 		default:
 			if len(block.Text) > 0 {
-				b.WriteString(textOf(block.Text) + "\n")
+				b.WriteString(textOf(block.Text))
+				if label := textOf(block.Accessory.Text); label != "" {
+					b.WriteString("  [" + label + "]")
+				}
+				b.WriteString("\n")
 			}
 			for _, f := range block.Fields {
 				b.WriteString(f.Text + "\n")
@@ -97,7 +111,7 @@ func objectiveAlert() alert {
 
 func bookOf(in *incident) *playbook {
 	p := testPlaybook()
-	return &playbook{ID: p.ID, Title: p.Title, Owner: p.Owner, Summary: p.Summary(), Steps: p.FirstSteps(firstSteps), Text: p.SlackMarkdown(in.ExternalURL)}
+	return (&Slack{opts: Options{ExternalURL: in.ExternalURL}}).pin(p)
 }
 
 // goldenIncidents are the pages to read aloud.
@@ -114,6 +128,8 @@ func goldenIncidents() map[string]incident {
 	done.Unseen = false
 	out["objective_resolved"] = done
 	out["objective_unseen"] = in.ended(goldenTime.Add(26 * time.Minute))
+
+	out["handled"] = handledIncident(in)
 
 	foreignSpec := base
 	a := objectiveAlert()
@@ -209,6 +225,51 @@ func goldenIncidents() map[string]incident {
 	return out
 }
 
+// handledIncident is a page with everything on it: evidence, who is on call, and
+// what people did.
+func handledIncident(in incident) incident {
+	sam := deed{By: "U0SAM", Name: "sam", At: goldenTime.Add(4 * time.Minute)}
+	in.Record = "6f1c2a34-0000-4000-8000-000000000000"
+	in.Where = []string{
+		"92% of the failed requests have route=/v1/share, which gets 12% of the traffic.",
+		"They are all version=v2.14, which gets 50% of the traffic.",
+	}
+	in.Picture = picture{FileID: "F0BURN", Alt: "Burn rate from 02:12 to 03:14 UTC: 0.3x at first, above the page threshold of 14.4x since 03:12, 32x now."}
+	in.OnCall = duty{
+		Now:  &Shift{Name: "Sam", SlackID: "U0SAM", To: goldenTime.Add(6 * time.Hour)},
+		Next: &Shift{Name: "Alex", SlackID: "U0ALEX", From: goldenTime.Add(6 * time.Hour)},
+	}
+	in.Handling = handling{
+		Acknowledged: &sam, Escalated: &deed{By: "U0ALEX", At: goldenTime.Add(9 * time.Minute)},
+		Silence: &silenced{deed: sam, ID: "1", Until: goldenTime.Add(2 * time.Hour), Reason: "The canary is being rolled back"},
+		Done:    map[string]*deed{in.Playbook.Steps[0].ID: &sam},
+	}
+	return in
+}
+
+func TestGoldenStorm(t *testing.T) {
+	d := &record{id: "6f1c2a34", memory: memory{Interactive: true, Storm: &storm{Began: goldenTime, LastAt: goldenTime.Add(time.Minute), Limit: 10, Joined: 14, Over: 2}}}
+	var members []*record
+	for i, service := range []string{"share", "share", "feed", "share", "login", "media", "media", "share", "feed", "feed", "search", "push"} {
+		a := objectiveAlert()
+		a.StartsAt = goldenTime.Add(time.Duration(i) * 2 * time.Second)
+		a.Labels["service"], a.Labels["severity"] = service, []string{"page", "ticket"}[i%3/2]
+		a.Annotations["summary"] = "“" + service + " works” is broken: 12% of requests fail"
+		m := &record{memory: memory{Place: i + 1, Incident: incident{ExternalURL: "https://watchtower.example", Alerts: []alert{a}, At: goldenTime.Add(time.Minute)}}}
+		members = append(members, m)
+	}
+	members[3].memory.Incident.Handling.Acknowledged = &deed{By: "U0SAM", At: goldenTime}
+	page, list, over := d.stormPage(members, goldenTime.Add(time.Minute)), stormReply(members), d.stormPage(nil, goldenTime.Add(time.Hour))
+	shown := ""
+	for _, m := range []message{page, list, over} {
+		if err := checkMessage(m.Text, m.Blocks); err != nil {
+			t.Error(err)
+		}
+		shown += "────\n" + readable(m.Text, m.Blocks)
+	}
+	golden(t, "storm.golden.txt", []byte(shown))
+}
+
 func TestGoldenPages(t *testing.T) {
 	for name, in := range goldenIncidents() {
 		t.Run(name, func(t *testing.T) {
@@ -221,7 +282,8 @@ func TestGoldenPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			shown := readable(page.Text, page.Blocks)
-			for i, m := range in.threadOf(over) {
+			for i, part := range in.threadOf(over) {
+				m := part.message
 				if err := checkMessage(m.Text, m.Blocks); err != nil {
 					t.Error(err)
 				}
@@ -259,7 +321,7 @@ func golden(t *testing.T, name string, got []byte) {
 	if err != nil {
 		t.Fatalf("%v; write it with go test -run TestGolden -update", err)
 	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+	if diff := gocmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
@@ -292,7 +354,18 @@ func hostile(s, long string, alerts int) incident {
 			Footer: wellFormed(long), ImageURL: "https://i.example/" + s, Opening: []string{wellFormed(long), wellFormed(s)}, Mentions: mentionsIn(long),
 			Links: []anchor{{long, "https://x.example/" + s}, {s, long}},
 		},
-		Playbook: &playbook{ID: s, Title: long, Owner: long, Summary: long, Steps: []string{s, long, s, long}, Text: []string{long, s, long}},
+		Playbook: &playbook{
+			ID: s, Title: long, Owner: long, Summary: long, Body: long, Edited: alerts%2 == 0,
+			Steps: []playbooks.Step{{ID: "a", Text: s}, {ID: "b", Text: long}, {ID: "c", Text: s}, {ID: "d", Text: long}, {ID: "e", Text: long}},
+			Text:  []string{long, s, long},
+		},
+		Where: []string{long, s, long}, Picture: picture{FileID: "F0123", Alt: long}, Record: newID(),
+		OnCall: duty{Now: &Shift{Name: long, To: goldenTime}, Next: &Shift{Name: s, From: goldenTime.Add(time.Hour)}},
+		Handling: handling{
+			Acknowledged: &deed{Name: long, At: goldenTime}, Escalated: &deed{Name: s, At: goldenTime},
+			Silence: &silenced{deed: deed{Name: long}, Until: goldenTime.Add(time.Hour), Reason: long},
+			Done:    map[string]*deed{"b": {Name: long, At: goldenTime}, "c": {Name: s, At: goldenTime}},
+		},
 	}
 	for i := range alerts + 1 {
 		in.Alerts = append(in.Alerts, alert{
@@ -310,6 +383,31 @@ func hostile(s, long string, alerts int) incident {
 	return in
 }
 
+// stormOf is the digest of many incidents like this one.
+func stormOf(in *incident) message {
+	d := &record{id: newID(), memory: memory{Interactive: true, Storm: &storm{Began: goldenTime, LastAt: goldenTime, Limit: 10, Joined: 40, Over: 3, Apart: 2}}}
+	var members []*record
+	for range 35 {
+		members = append(members, &record{memory: memory{Incident: *in}})
+	}
+	return d.stormPage(members, goldenTime)
+}
+
+// checkView checks the limits of a form.
+func checkView(t *testing.T, v slackapi.ModalViewRequest) {
+	t.Helper()
+	if n := rawSize(v.Title.Text); n > 24 || n == 0 {
+		t.Errorf("title of %d characters", n)
+	}
+	if len(v.PrivateMetadata) > 3000 || len(v.Blocks.BlockSet) > 100 {
+		t.Errorf("metadata of %d bytes, %d blocks", len(v.PrivateMetadata), len(v.Blocks.BlockSet))
+	}
+	about, ok := v.Blocks.BlockSet[0].(*slackapi.SectionBlock)
+	if !ok || size(about.Text.Text) > maxSection || strings.TrimSpace(about.Text.Text) == "" {
+		t.Errorf("first block %+v", v.Blocks.BlockSet[0])
+	}
+}
+
 func checkEverything(t *testing.T, in incident) {
 	t.Helper()
 	for i, variant := range []func(*incident){
@@ -324,7 +422,19 @@ func checkEverything(t *testing.T, in incident) {
 		in := in
 		variant(&in)
 		page, over := in.page()
-		messages := append([]message{page, in.repeated(), in.resolvedReply()}, in.threadOf(over)...)
+		someone := deed{Name: in.headline(), At: goldenTime}
+		messages := []message{page, in.repeated(), in.resolvedReply(), in.escalation(someone)}
+		for _, p := range in.threadOf(over) {
+			if p.File == nil {
+				messages = append(messages, p.message)
+			}
+		}
+		view, err := in.silenceView(silenceForm{Record: in.Record})
+		if err != nil {
+			t.Error(err)
+		}
+		checkView(t, view)
+		messages = append(messages, stormOf(&in))
 		if m, ok := in.changed([]string{"0", "1", "gone"}); ok {
 			messages = append(messages, m)
 		}
@@ -339,7 +449,7 @@ func checkEverything(t *testing.T, in incident) {
 				t.Errorf("%v\n%.300s", err, m.Blocks)
 			}
 			pings := []string{}
-			if i == 1 { // nobody was mentioned by the author of the slack_config
+			if i == 1 && m.Text != messages[3].Text { // an escalation calls everybody; nobody was mentioned by the author of the slack_config
 				pings = []string{"<!channel", "<!here", "<!everyone", "<@", "<!subteam"}
 			}
 			if err := checkEntities(m.Blocks, pings); err != nil {

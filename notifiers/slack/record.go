@@ -40,6 +40,26 @@ type memory struct {
 	NotifiedAt   time.Time `json:"notified_at,omitzero"`
 	Incident     incident  `json:"incident"` // as it was asked for last
 	Look         look      `json:"look"`
+	Index        int       `json:"index,omitempty"`       // of the slack_config in its receiver
+	Interactive  bool      `json:"interactive,omitempty"` // buttons of the page reach us
+	Digest       string    `json:"digest,omitempty"`      // id of the storm's record that speaks for this incident
+	Place        int       `json:"place,omitempty"`       // among the incidents of the storm
+	Placed       bool      `json:"placed,omitempty"`      // the storm has taken it in
+	Storm        *storm    `json:"storm,omitempty"`       // of the record of a storm itself
+	Pressed      []string  `json:"pressed,omitempty"`     // the last clicks: Slack may send one twice
+}
+
+// adopt gives a new state of the incident what the record knows of it: it belongs
+// to the same page.
+func (rec *record) adopt(in *incident) {
+	old := &rec.memory.Incident
+	if old != in && !old.At.IsZero() {
+		in.inherit(old)
+	}
+	in.Record = ""
+	if rec.memory.Interactive {
+		in.Record = rec.id
+	}
 }
 
 // kind of a row.
@@ -47,7 +67,9 @@ type kind string
 
 const (
 	kindPage   kind = "page"   // a revision of the page, and its reply
-	kindThread kind = "thread" // a message below the page that nobody waits for
+	kindThread kind = "thread" // a message or file below the page that nobody waits for
+	// kindPicture is a file that is uploaded to be shown in the page.
+	kindPicture kind = "picture"
 )
 
 // Status of a row in the database.
@@ -74,18 +96,28 @@ type row struct {
 // payload is the content of a row, stored as JSON. The parts of a page row are
 // sent in their order.
 type payload struct {
-	State     state     `json:"state,omitempty"`
-	Firing    []string  `json:"firing,omitempty"`
-	Root      *message  `json:"root,omitempty"`
-	RootDone  bool      `json:"root_done,omitempty"`
-	Reply     *message  `json:"reply,omitempty"`
-	Broadcast bool      `json:"broadcast,omitempty"`
-	Ping      bool      `json:"ping,omitempty"`
-	Thread    []message `json:"thread,omitempty"` // goes below the page if it is posted, not edited
-	Look      look      `json:"look"`
-	Bare      bool      `json:"bare,omitempty"`    // Slack refused the blocks
-	Unsure    bool      `json:"unsure,omitempty"`  // row.unsure, for a row that waits
-	Message   *message  `json:"message,omitempty"` // of a thread row
+	State     state    `json:"state,omitempty"`
+	Firing    []string `json:"firing,omitempty"`
+	Root      *message `json:"root,omitempty"`
+	RootDone  bool     `json:"root_done,omitempty"`
+	Reply     *message `json:"reply,omitempty"`
+	Broadcast bool     `json:"broadcast,omitempty"`
+	Ping      bool     `json:"ping,omitempty"`
+	Thread    []part   `json:"thread,omitempty"` // goes below the page if it is posted, not edited
+	Look      look     `json:"look"`
+	Bare      bool     `json:"bare,omitempty"`    // Slack refused the blocks
+	Unsure    bool     `json:"unsure,omitempty"`  // row.unsure, for a row that waits
+	Message   *message `json:"message,omitempty"` // of a thread row
+	File      *file    `json:"file,omitempty"`    // of a thread row or a picture row
+	Picture   bool     `json:"picture,omitempty"` // Root shows an uploaded file
+	Upto      int      `json:"upto,omitempty"`    // of a storm: the last incident that Reply lists
+}
+
+// part is one item below a page: a message, or a file in its place.
+type part struct {
+	message
+
+	File *file `json:"file,omitempty"`
 }
 
 func (r *row) status() string {
@@ -108,6 +140,9 @@ type delivery struct {
 type waiter struct {
 	seq  int64
 	done chan delivery // of capacity 1
+	// elsewhere is set where the message that was waited for is not the page of the
+	// one who waits, and its place is no news to him.
+	elsewhere bool
 }
 
 func delivered(a answered) *waiter {
@@ -121,7 +156,10 @@ func newRecord(req *request) *record {
 	return &record{
 		id: newID(), key: req.key, workspace: req.workspace.id, channel: req.channel,
 		state: firing, openedAt: req.incident.At, updatedAt: req.incident.At,
-		memory: memory{Receiver: req.incident.Receiver, GroupKey: req.groupKey, PostID: newID(), SendResolved: req.sendResolved},
+		memory: memory{
+			Receiver: req.incident.Receiver, GroupKey: req.groupKey, PostID: newID(), SendResolved: req.sendResolved,
+			Index: req.index, Interactive: req.interactive,
+		},
 	}
 }
 
@@ -198,6 +236,9 @@ func (rec *record) release(seq int64, d delivery) {
 	rec.waiters = slices.DeleteFunc(rec.waiters, func(w *waiter) bool {
 		if w.seq > seq {
 			return false
+		}
+		if w.elsewhere {
+			d.answered = answered{}
 		}
 		w.done <- d
 		return true

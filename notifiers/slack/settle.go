@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// maxPictureTries is how often a page is tried with its picture: half a second,
+// one, two and four seconds apart.
+const (
+	maxPictureTries = 4
+	pictureWait     = 500 * time.Millisecond
+)
+
 // settle writes down what became of a job.
 func (o *outbox) settle(l *lane, j *job, out outcome) {
 	o.mu.Lock()
@@ -26,6 +33,8 @@ func (o *outbox) settle(l *lane, j *job, out outcome) {
 	o.stats.Sent++
 	o.stats.LastSentAt = now
 	switch {
+	case j.row.kind == kindPicture:
+		o.settlePicture(j.row, out.fileID)
 	case j.row.kind == kindThread:
 		o.settleThread(j.row)
 	case j.isReply:
@@ -44,7 +53,7 @@ func (o *outbox) settleThread(r *row) {
 // settleRoot is for a page that was posted, found in the history, or edited.
 func (o *outbox) settleRoot(j *job, out outcome, now time.Time) {
 	r, rec := j.row, j.row.rec
-	isNew := j.at.ts == ""
+	isNew := j.at.ts == "" && !out.peer
 	rec.channelID, rec.ts, rec.trouble = out.channelID, out.ts, ""
 	rec.memory.Told, rec.memory.NotifiedAt = r.payload.Firing, now
 	r.unsure, r.payload.Unsure = false, false
@@ -52,7 +61,7 @@ func (o *outbox) settleRoot(j *job, out outcome, now time.Time) {
 	if isNew {
 		below = o.below(r)
 		// The post itself is the announcement: a reply would repeat it.
-		r.payload.Thread, r.payload.Reply = nil, nil
+		r.payload.Thread, r.payload.Reply, r.payload.Upto = nil, nil, 0
 		for _, other := range rec.rows {
 			other.payload.Thread = nil // the playbook is there already
 		}
@@ -70,15 +79,23 @@ func (o *outbox) below(r *row) []*row {
 	var rows []*row
 	for i := range r.payload.Thread {
 		o.seq++
-		rows = append(rows, &row{
-			id: newID(), rec: r.rec, seq: o.seq, kind: kindThread, createdAt: r.createdAt,
-			payload: payload{Message: &r.payload.Thread[i], Look: r.payload.Look},
-		})
+		b := &row{id: newID(), rec: r.rec, seq: o.seq, kind: kindThread, createdAt: r.createdAt, payload: payload{Look: r.payload.Look}}
+		if part := &r.payload.Thread[i]; part.File != nil {
+			b.payload.File = part.File
+		} else {
+			b.payload.Message = &part.message
+		}
+		rows = append(rows, b)
 	}
+	kept := rows
 	for _, old := range r.rec.thread {
+		if old.kind == kindPicture {
+			kept = append(kept, old) // it is not in the thread, it only comes after the page
+			continue
+		}
 		o.save(func(ctx context.Context, tx *sql.Tx) error { return deleteRow(ctx, tx, old) })
 	}
-	r.rec.thread = rows
+	r.rec.thread = kept
 	return rows
 }
 
@@ -87,6 +104,9 @@ func (o *outbox) complete(r *row, below []*row, now time.Time) {
 	rec := r.rec
 	rec.remove(r)
 	o.metrics.delivery.Observe(now.Sub(r.createdAt).Seconds())
+	if rec.memory.Storm != nil {
+		rec.memory.Storm.Told = max(rec.memory.Storm.Told, r.payload.Upto)
+	}
 	if r.payload.State == resolved && len(rec.rows) == 0 {
 		rec.closed = true
 		if o.records[rec.key] == rec {
@@ -95,6 +115,9 @@ func (o *outbox) complete(r *row, below []*row, now time.Time) {
 	}
 	o.store(r, below)
 	rec.release(r.seq, delivery{answered: rec.answered()})
+	if s := rec.memory.Storm; s != nil && s.Told < s.Joined && len(rec.rows) == 0 && !rec.closed {
+		o.reviseStorm(rec, now)
+	}
 }
 
 // store writes a record with a row, or with the row's end if the record has it
@@ -148,7 +171,11 @@ func (o *outbox) settleFault(l *lane, j *job, f *fault, now time.Time) {
 	case gone:
 		o.settleGone(j)
 	case tooRich:
-		if r.payload.Bare {
+		if r.payload.Picture && r.kind == kindPage {
+			o.settleUnseen(r, now)
+			return
+		}
+		if r.payload.Bare || r.payload.File != nil {
 			o.refuse(r, f)
 			return
 		}
@@ -177,11 +204,23 @@ func (o *outbox) keep(r *row) {
 	o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRow(ctx, tx, r) })
 }
 
+// settleUnseen is for a page whose picture Slack does not take, or not yet: it
+// needs a moment with every file.
+func (o *outbox) settleUnseen(r *row, now time.Time) {
+	if r.attempts++; r.attempts > maxPictureTries {
+		r.attempts = 0
+		o.withoutPicture(r)
+	} else {
+		r.nextAt = now.Add(pictureWait << (r.attempts - 1))
+	}
+	o.keep(r)
+}
+
 // settleGone is for a page that was deleted or can no longer be edited: it is
 // posted anew. A thread message whose page is gone is dropped.
 func (o *outbox) settleGone(j *job) {
 	r, rec := j.row, j.row.rec
-	if r.kind == kindThread {
+	if r.kind != kindPage {
 		o.settleThread(r)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
@@ -28,8 +29,17 @@ type Options struct {
 	// Token of the bot. It appears in no error, log or table. With an APIURL it
 	// may be empty.
 	Token string
+	// AppToken (xapp-…) opens Socket Mode, SigningSecret checks what comes to
+	// Interactions. With one of them the pages have buttons that answer.
+	AppToken, SigningSecret string
+	// AllowedGroups are the IDs of the user groups whose members may press them;
+	// empty: everybody in the workspace.
+	AllowedGroups []string
 	// DefaultChannel gets what names no channel; empty: #oncall.
 	DefaultChannel string
+	// StormLimit is how many new incidents a minute a channel gets one message each
+	// for; more share one. 0: any number.
+	StormLimit int
 	// HTTPClient calls APIURL; nil: a client with Go's defaults.
 	HTTPClient *http.Client
 	// DB holds the outbox and the memory of pages. It is not closed here.
@@ -37,18 +47,36 @@ type Options struct {
 	// Playbook finds what to do by the labels that the alerts of a group share.
 	// An annotation playbook is among them when there is no such label. nil: none.
 	Playbook func(labels map[string]string) (playbooks.Playbook, bool)
+	// Query answers the queries in playbooks; nil: they stay as they are written.
+	Query playbooks.Query
+	// Evidence says what the store knows about alerts with these labels that fire
+	// since then. What it does not know is left empty. It must end with its context.
+	Evidence func(ctx context.Context, labels map[string]string, since, at time.Time) (Evidence, error)
+	// OnCall tells who is on call for a team, and who is next.
+	OnCall func(team string, at time.Time) (now, next Shift, ok bool)
+	// Silence sets a silence and returns its ID; nil: the page says that it cannot.
+	Silence func(ctx context.Context, s Silence) (id string, err error)
+	// Posted finds the page that a peer has posted for an alert group since a time,
+	// by the place of the slack_config in its receiver; nil: there are no peers.
+	Posted func(receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool)
 	// ExternalURL is where people open this server; empty: pages have no links to it.
 	ExternalURL string
 	Logger      *slog.Logger
 	Registerer  prometheus.Registerer
 }
 
-// Slack sends pages. It is safe for concurrent use.
+// Slack sends pages and answers those who press their buttons. It is safe for
+// concurrent use.
 type Slack struct {
 	opts         Options
 	logger       *slog.Logger
+	metrics      *metrics
 	ownWorkspace *workspace
 	outbox       *outbox
+	members      *members
+	state        socketState
+	looking      chan struct{}  // one slot for each incident whose evidence is gathered
+	background   sync.WaitGroup // what Run waits for before it returns
 }
 
 // New prepares the tables in opts.DB and loads what they remember. Nothing is
@@ -71,17 +99,19 @@ func New(opts Options) (*Slack, error) {
 	}
 	logger := opts.Logger.With("component", "slack")
 	s := &Slack{
-		opts: opts, logger: logger,
+		opts: opts, logger: logger, looking: make(chan struct{}, evidenceAtOnce),
 		ownWorkspace: newWorkspace(ownWorkspace, base(opts.APIURL), opts.HTTPClient, constant(opts.Token)),
 	}
+	s.members = &members{groups: opts.AllowedGroups, list: s.ownWorkspace.membersOf}
 	s.outbox = &outbox{
-		disk: disk{opts.DB}, logger: logger, wake: make(chan struct{}, 1),
+		disk: disk{opts.DB}, logger: logger, wake: make(chan struct{}, 1), storm: opts.StormLimit, posted: s.posted(),
 		workspaces: map[string]*workspace{ownWorkspace: s.ownWorkspace},
 		records:    map[string]*record{}, lanes: map[string]*lane{},
 	}
-	s.outbox.metrics = newMetrics(opts.Registerer,
+	s.metrics = newMetrics(opts.Registerer,
 		func() float64 { return float64(s.Stats().Depth) },
 		func() float64 { return s.Stats().Oldest.Seconds() })
+	s.outbox.metrics = s.metrics
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := s.outbox.disk.migrate(ctx); err != nil {
@@ -93,12 +123,31 @@ func New(opts Options) (*Slack, error) {
 	return s, nil
 }
 
-// Run delivers the outbox until ctx ends, and returns when every call has
-// ended. It is to be called once; its error is always nil.
+// posted asks Options.Posted as the outbox does.
+func (s *Slack) posted() func(pageKey) (answered, bool) {
+	if s.opts.Posted == nil {
+		return nil
+	}
+	return func(k pageKey) (answered, bool) {
+		channelID, ts, ok := s.opts.Posted(k.receiver, k.index, k.groupKey, k.since)
+		return answered{channelID, ts}, ok && channelID != "" && ts != ""
+	}
+}
+
+// Run delivers the outbox and, with an app token, listens for clicks until ctx
+// ends, and returns when every call has ended. It is to be called once; its error is
+// always nil.
 func (s *Slack) Run(ctx context.Context) error {
+	if s.opts.AppToken != "" {
+		s.background.Go(func() { s.listen(ctx) })
+	}
 	s.outbox.run(ctx)
+	s.background.Wait()
 	return nil
 }
+
+// interactive reports that somebody answers the buttons of our own pages.
+func (s *Slack) interactive() bool { return s.opts.AppToken != "" || s.opts.SigningSecret != "" }
 
 // Notifier returns the notifier of one slack_config of a receiver, its index among them. One without
 // URL and token uses the workspace of Options.
@@ -134,8 +183,23 @@ func (s *Slack) webhookNotifier(conf *amconfig.SlackConfig, tmpl *template.Templ
 	return newWebhook(next, rawURL), nil
 }
 
-// Stats returns the state of the outbox.
-func (s *Slack) Stats() Stats { return s.outbox.snapshot(time.Now()) }
+// Stats returns the state of the outbox and of the buttons.
+func (s *Slack) Stats() Stats {
+	stats := s.outbox.snapshot(time.Now())
+	stats.Buttons = ButtonsOff
+	switch {
+	case s.opts.AppToken != "":
+		s.state.mu.Lock()
+		defer s.state.mu.Unlock()
+		stats.Buttons, stats.ButtonsTrouble = ButtonsSocket, s.state.trouble
+		if !s.state.connected && stats.ButtonsTrouble == "" {
+			stats.ButtonsTrouble = "not connected yet"
+		}
+	case s.opts.SigningSecret != "":
+		stats.Buttons = ButtonsHTTP
+	}
+	return stats
+}
 
 // Finish marks resolved the pages of groups that are over, so that none stays
 // red because the server was down, or the alert silenced, when it ended.

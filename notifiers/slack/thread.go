@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// threadOf lists the messages below a new page: what the page had no room for,
-// then the whole playbook.
-func (in *incident) threadOf(over overflow) []message {
-	var out []message
+// threadOf lists what goes below a new page: what the page had no room for, then
+// the whole playbook. What is too long for a thread becomes a file.
+func (in *incident) threadOf(over overflow) []part {
+	var out []part
 	if over.bad != "" {
 		out = append(out, sections("The rest of the description:", over.bad)...)
 	}
@@ -25,29 +25,34 @@ func (in *incident) threadOf(over overflow) []message {
 }
 
 // playbookText is the whole playbook as messages of one markdown block each.
-func (in *incident) playbookText() []message {
+func (in *incident) playbookText() []part {
 	if in.Playbook == nil || in.state() == resolved {
 		return nil
 	}
 	const titleRoom = 300
 	title := escaped("📖 "+oneLine(in.Playbook.Title), titleRoom-100)
+	texts := in.Playbook.Text
+	if len(texts) == 0 { // the page is posted anew after a restart
+		texts = in.Playbook.asWritten().SlackMarkdown(in.ExternalURL)
+	}
 	var pieces []string
-	for _, text := range in.Playbook.Text {
+	for _, text := range texts {
 		pieces = append(pieces, splitMarkdown(harmless(clean(text)), maxMessage-titleRoom)...)
 	}
-	var out []message
+	var out []part
 	for i, piece := range pieces {
 		text := title
 		if len(pieces) > 1 {
 			text += fmt.Sprintf(" (%d of %d)", i+1, len(pieces))
 		}
 		if i == maxThread {
-			out = append(out, message{Text: text + ": the rest is too long for Slack. " + link(in.playbookURL(), "The whole playbook")})
-			break
+			return append(out, part{File: &file{
+				Name: "playbook-" + in.Playbook.ID + ".md", Title: in.Playbook.Title, Content: []byte(clean(strings.Join(texts, "\n\n"))),
+			}})
 		}
 		c := newComposer(text)
 		c.markdown(piece)
-		out = append(out, c.message())
+		out = append(out, part{message: c.message()})
 	}
 	return out
 }
@@ -61,35 +66,48 @@ func harmless(markdown string) string {
 	return markdown
 }
 
-// sections are messages of mrkdwn, as many as the text needs up to maxThread.
-func sections(title, text string) []message {
-	var out []message
+// sections are messages of mrkdwn, as many as the text needs up to maxThread; what
+// is left then goes into a file.
+func sections(title, text string) []part {
+	var out []part
 	for n := 0; strings.TrimSpace(text) != ""; n++ {
-		c := newComposer(title)
 		if n == maxThread {
-			c.section("… the rest is too long for Slack.", maxSection)
-			return append(out, c.message())
+			return append(out, part{File: &file{Name: "rest.txt", Title: strings.TrimSuffix(title, ":"), Content: []byte(unescape(text))}})
 		}
+		c := newComposer(title)
 		for len(c.blocks) < 4 && c.left > 0 && strings.TrimSpace(text) != "" {
 			rest := c.section(text, maxSection-100)
 			if len(rest) >= len(text) {
-				return append(out, c.message()) // nothing of it can be sent
+				return append(out, part{message: c.message()}) // nothing of it can be sent
 			}
 			text = rest
 		}
-		out = append(out, c.message())
+		out = append(out, part{message: c.message()})
 	}
 	return out
 }
 
-// reply builds one short message for the thread: a sentence, then mrkdwn lines.
+// unescape turns mrkdwn into the text of a file, which nobody parses.
+func unescape(s string) string {
+	return strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">").Replace(s)
+}
+
+// reply builds one short message for the thread: a sentence, then mrkdwn lines, as
+// many as the message has room for.
 func reply(sentence string, lines []string) message {
 	const most = 25
 	if extra := len(lines) - most; extra > 0 {
 		lines = append(slices.Clone(lines[:most]), fmt.Sprintf("… and %d more", extra))
 	}
 	c := newComposer(sentence)
-	c.section(strings.Join(append([]string{sentence}, lines...), "\n"), maxSection)
+	text := strings.Join(append([]string{sentence}, lines...), "\n")
+	for len(c.blocks) < 4 && strings.TrimSpace(text) != "" {
+		rest := c.section(text, maxSection-100)
+		if len(rest) >= len(text) {
+			break
+		}
+		text = rest
+	}
 	return c.message()
 }
 
@@ -148,14 +166,30 @@ func (in *incident) repeated() message {
 		still = "❄️ Still blind after "
 	}
 	sentence := still + lasting(in.At.Sub(in.since())) + ": " + escaped(in.headline(), 200)
-	if len(in.Custom.Mentions) > 0 {
-		sentence = cutMrkdwn(strings.Join(in.Custom.Mentions, " "), 300) + " " + sentence
+	if call := in.whomToRemind(); call != "" {
+		sentence = call + " " + sentence
+	}
+	if d := in.Handling.Acknowledged; d != nil {
+		sentence += fmt.Sprintf(" (yours since %s)", shortUTC(d.At, in.At))
 	}
 	var lines []string
 	if bad := in.howBad(); bad != "" {
 		lines = []string{escaped(oneLine(bad), 600)}
 	}
 	return reply(sentence, lines)
+}
+
+// whomToRemind is whom a repeat mentions: who has acknowledged, else who is on call
+// now, else those whom the author of the slack_config wrote to.
+func (in *incident) whomToRemind() string {
+	switch {
+	case in.Handling.Acknowledged != nil:
+		return in.Handling.Acknowledged.mention()
+	case in.OnCall.Now != nil && isUserID(in.OnCall.Now.SlackID):
+		return in.OnCall.Now.mention()
+	default:
+		return cutMrkdwn(strings.Join(in.Custom.Mentions, " "), 300)
+	}
 }
 
 func setOf(ids []string) map[string]bool {

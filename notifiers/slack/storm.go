@@ -1,0 +1,189 @@
+package slack
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+)
+
+const (
+	// stormWindow is the time in which new incidents are counted.
+	stormWindow = time.Minute
+	// stormEnds is how long no incident has joined when a storm is over: then those
+	// that still fire get messages of their own as soon as there is news of them.
+	stormEnds = 5 * time.Minute
+	// stormBatch is how many incidents one reply in the thread lists.
+	stormBatch = 25
+)
+
+// storm is the digest of incidents that began too fast for one message each. The
+// incidents keep their own records, which name the digest's.
+type storm struct {
+	Began  time.Time `json:"began"`
+	LastAt time.Time `json:"last_at"` // when the last incident joined
+	Limit  int       `json:"limit"`   // new incidents a minute that the channel takes
+	Joined int       `json:"joined"`  // incidents, numbered from 1 in this order
+	Over   int       `json:"over"`    // have ended
+	Apart  int       `json:"apart"`   // have a message of their own now
+	Told   int       `json:"told"`    // the last incident that the thread lists
+}
+
+// joinStorm lets a new incident join the storm in its channel, if there is one or
+// this incident makes it one. The caller holds mu.
+func (o *outbox) joinStorm(rec *record, at time.Time) {
+	if o.storm <= 0 {
+		return
+	}
+	l := o.lane(rec)
+	l.begun = slices.DeleteFunc(append(l.begun, at), func(t time.Time) bool { return at.Sub(t) > stormWindow })
+	l.begun = l.begun[max(0, len(l.begun)-o.storm-1):]
+	if d := l.digest; d != nil && (d.closed || d.state == resolved || d.calm(at)) {
+		l.digest = nil
+	}
+	if l.digest == nil {
+		if len(l.begun) <= o.storm {
+			return
+		}
+		l.digest = o.beginStorm(rec, at)
+	}
+	s := l.digest.memory.Storm
+	s.Joined++
+	s.LastAt = at
+	rec.memory.Digest, rec.memory.Place = l.digest.id, s.Joined
+}
+
+// beginStorm opens the record of a digest, in the channel of the incident that was
+// one too many.
+func (o *outbox) beginStorm(first *record, at time.Time) *record {
+	d := &record{
+		id: newID(), workspace: first.workspace, channel: first.channel, channelID: first.channelID,
+		state: firing, openedAt: at, updatedAt: at,
+		memory: memory{
+			Receiver: first.memory.Receiver, PostID: newID(), SendResolved: true, Look: first.memory.Look,
+			Interactive: first.memory.Interactive, Storm: &storm{Began: at, LastAt: at, Limit: o.storm},
+		},
+	}
+	d.key = "storm/" + d.id
+	o.records[d.key] = d
+	o.metrics.storms.Inc()
+	o.logger.Warn("many incidents begin at once, they share one message", "channel", d.channel, "limit_a_minute", o.storm)
+	return d
+}
+
+// calm reports that nothing has joined for a while.
+func (rec *record) calm(at time.Time) bool { return at.Sub(rec.memory.Storm.LastAt) > stormEnds }
+
+// digestOf is the storm that speaks for an incident, nil without one.
+func (o *outbox) digestOf(rec *record) *record {
+	if rec.memory.Digest == "" {
+		return nil
+	}
+	return o.records["storm/"+rec.memory.Digest]
+}
+
+// members are the open incidents of a storm, in the order they joined.
+func (o *outbox) members(d *record) []*record {
+	var out []*record
+	for _, rec := range o.records {
+		if rec.memory.Digest == d.id && rec.state == firing {
+			out = append(out, rec)
+		}
+	}
+	slices.SortFunc(out, func(a, b *record) int { return cmp.Compare(a.memory.Place, b.memory.Place) })
+	return out
+}
+
+// reviseMember takes news of an incident that a storm speaks for. It returns nil
+// once the incident is to have a message of its own.
+func (o *outbox) reviseMember(rec *record, in *incident) *waiter {
+	d := o.digestOf(rec)
+	over := in.state() == resolved
+	if !over && (d == nil || rec.memory.Placed && d.calm(in.At)) {
+		rec.memory.Digest = ""
+		if d != nil {
+			d.memory.Storm.Apart++
+			o.reviseStorm(d, in.At)
+		}
+		return nil
+	}
+	rec.memory.Placed = true
+	rec.state, rec.updatedAt, rec.memory.Incident, rec.memory.Told = in.state(), in.At, in.kept(), in.firingIDs()
+	rec.closed = over
+	if over && o.records[rec.key] == rec {
+		delete(o.records, rec.key)
+	}
+	o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRecord(ctx, tx, rec) })
+	if d == nil {
+		return delivered(answered{}) // the digest was forgotten long ago
+	}
+	if over {
+		d.memory.Storm.Over++
+	}
+	w := o.reviseStorm(d, in.At)
+	w.elsewhere = true
+	return w
+}
+
+// reviseStorm writes the present state of a storm to the outbox.
+func (o *outbox) reviseStorm(d *record, at time.Time) *waiter {
+	members := o.members(d)
+	root := d.stormPage(members, at)
+	p := payload{State: firing, Root: &root, Look: d.memory.Look}
+	if len(members) == 0 {
+		p.State = resolved
+	}
+	if d.posted() {
+		if list := d.untold(members); len(list) > 0 {
+			m := stormReply(list)
+			p.Reply, p.Upto = &m, list[len(list)-1].memory.Place
+		} else {
+			p.Upto = d.memory.Storm.Joined // those that were not listed are over
+		}
+	}
+	return o.put(d, p, &incident{Receiver: d.memory.Receiver, At: at})
+}
+
+// untold are the next incidents to list in the thread.
+func (rec *record) untold(members []*record) []*record {
+	told := rec.memory.Storm.Told
+	for _, r := range rec.rows {
+		if !r.replaceable() {
+			told = max(told, r.payload.Upto)
+		}
+	}
+	i := slices.IndexFunc(members, func(m *record) bool { return m.memory.Place > told })
+	if i < 0 {
+		return nil
+	}
+	return members[i:min(len(members), i+stormBatch)]
+}
+
+// acknowledgeStorm acknowledges every incident that a storm speaks for and that
+// nobody has yet. The caller holds no lock.
+func (o *outbox) acknowledgeStorm(c clicked) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d, err := o.clickedOn(c)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, rec := range o.members(d) {
+		if rec.memory.Incident.Handling.Acknowledged != nil {
+			continue
+		}
+		n++
+		rec.memory.Incident.Handling = rec.memory.Incident.Handling.clone()
+		rec.memory.Incident.Handling.Acknowledged = &c.who
+		o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRecord(ctx, tx, rec) })
+	}
+	if n == 0 {
+		return nil
+	}
+	o.reviseStorm(d, c.who.At)
+	m := reply("🟡 "+c.who.mention()+" acknowledged "+plural(n, "incident")+".", nil)
+	o.enqueue(d, &row{kind: kindThread, createdAt: c.who.At, payload: payload{Message: &m, Look: d.memory.Look}})
+	return nil
+}
