@@ -3,9 +3,9 @@ package notifiers
 import (
 	"errors"
 	"fmt"
-
 	promconfig "github.com/prometheus/prometheus/config"
 
+	"github.com/watchtower-hub/watchtower/notifiers/cluster"
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
@@ -18,18 +18,23 @@ type Config struct {
 	Alerting promconfig.AlertingConfig `yaml:"alerting,omitempty"`
 	// OnCall is reserved for the path of teams, schedules and escalation policies.
 	OnCall string `yaml:"oncall,omitempty"`
+	// Cluster says which other instances this one notifies together with.
+	Cluster cluster.Config `yaml:"cluster,omitempty"`
 	// Slack says which Slack Watchtower itself is connected to.
 	Slack slack.Config `yaml:"slack,omitempty"`
 }
 
 // DefaultConfig returns what holds when watchtower.yaml says nothing.
 func DefaultConfig() Config {
-	return Config{Slack: slack.DefaultConfig()}
+	return Config{
+		Cluster: cluster.DefaultConfig(),
+		Slack:   slack.DefaultConfig(),
+	}
 }
 
 // Validate returns every fault of the section, joined. It opens no file: Load does.
 func (c Config) Validate() error {
-	faults := []error{c.Slack.Validate(), validateAlerting(c.Alerting)}
+	faults := []error{c.Slack.Validate(), c.Cluster.Validate(), validateAlerting(c.Alerting)}
 	if c.OnCall != "" {
 		faults = append(faults, fmt.Errorf("notifiers.oncall: schedules and escalation are not part of this version; remove %q", c.OnCall))
 	}

@@ -16,7 +16,8 @@
 //     fault: it means the Slack that Watchtower itself is connected to.
 //   - Silences and the notification log are on disk before a change is answered, respectively before a notification
 //     counts as sent, instead of every 15 minutes. The files have Alertmanager's format and names.
-//   - There is no gossip: one process, so no settling time before the first page.
+//   - Gossip between instances is off unless Config.Cluster names an address. Without it nothing settles before the first
+//     page. With it, what peers tell is on disk as well.
 //   - tracing and event_recorder of alertmanager.yml are read and not acted on; they would change the whole process.
 //
 // # Example

@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -36,6 +37,9 @@ type fakeSlack struct {
 	fail  error         // Returned by Notify, retryable, while it is set.
 	slow  time.Duration // What Slack takes to answer; canceling does not help.
 }
+
+// errDown is what a fake that is not well answers.
+var errDown = errors.New("it is down")
 
 // notification is one call of Notify.
 type notification struct {

@@ -42,13 +42,13 @@ func (p *Pipeline) start(pl *plan) *generation {
 	g.inhibitor = inhibit.NewInhibitor(p.alerts, pl.conf.InhibitRules, p.logger, recorder)
 	stages := p.stages.New(
 		pl.receivers,
-		func() time.Duration { return 0 },
+		p.wait,
 		g.inhibitor,
 		p.silencer,
 		timeinterval.NewIntervener(pl.intervals),
 		p.groupMarker,
 		p.notifications,
-		nil,
+		p.notifyPeer(),
 	)
 	g.gate = &gate{next: stages}
 	if len(pl.conf.InhibitRules) > 0 {
@@ -59,7 +59,7 @@ func (p *Pipeline) start(pl *plan) *generation {
 		pl.route,
 		g.gate,
 		p.groupMarker,
-		func(d time.Duration) time.Duration { return max(d, notify.MinTimeout) },
+		p.patience,
 		dispatchMaintenance,
 		nil,
 		p.logger,

@@ -28,6 +28,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/watchtower-hub/watchtower/notifiers/cluster"
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
@@ -84,6 +85,10 @@ type Pipeline struct {
 	handler           http.Handler
 	deliveries        *deliveries
 
+	peer     *cluster.Peer // Nil without a cluster.
+	shared   []*shared
+	received chan struct{} // Holds one request to write what peers told.
+
 	ready     chan struct{}
 	closeOnce sync.Once
 	closeErr  error
@@ -125,6 +130,7 @@ func New(opts Options) (*Pipeline, error) {
 		reg:         prometheus.NewRegistry(),
 		groupMarker: marker.NewGroupMarker(),
 		deliveries:  newDeliveries(),
+		received:    make(chan struct{}, 1),
 		ready:       make(chan struct{}),
 	}
 	p.metrics = newMetrics(p.reg)
@@ -148,6 +154,9 @@ func (p *Pipeline) open() error {
 	if err := p.openState(); err != nil {
 		return err
 	}
+	if err := p.openCluster(); err != nil {
+		return err
+	}
 	recorder, flags := eventrecorder.NopRecorder(), featurecontrol.NoopFlags{}
 	p.silencer = silence.NewSilencer(p.silences, p.logger, recorder)
 	p.stages = notify.NewPipelineBuilder(p.reg, flags, recorder)
@@ -162,6 +171,7 @@ func (p *Pipeline) open() error {
 		Silences:        p.silences,
 		GroupMutedFunc:  p.groupMarker.Muted,
 		GroupFunc:       p.groups,
+		Peer:            p.apiPeer(),
 		Logger:          p.logger.With("component", "api"),
 		Registry:        p.reg,
 		RequestDuration: p.metrics.requests,
@@ -229,6 +239,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 
 	stop := make(chan struct{})
 	var maintenance sync.WaitGroup
+	if p.peer != nil {
+		maintenance.Go(func() { p.peer.Join(ctx) })
+		maintenance.Go(func() { p.flushReceived(stop) })
+	}
 	maintenance.Go(func() {
 		p.notifications.log.Maintenance(maintenanceInterval, p.notifications.journal.path, stop, func() (int64, error) {
 			_, err := p.notifications.log.GC()
@@ -264,6 +278,7 @@ func (p *Pipeline) Close() error {
 		if p.opts.Registerer != nil {
 			p.opts.Registerer.Unregister(p.reg)
 		}
+		p.leaveCluster()
 		if p.alerts != nil {
 			p.alerts.Close()
 		}
@@ -348,11 +363,19 @@ func (l *journaledLog) Log(
 	if err := l.log.Log(r, group, firing, resolved, store, expiry); err != nil {
 		return err
 	}
-	if err := l.journal.flush(); err != nil {
-		l.failures.Inc()
+	if err := l.flush(); err != nil {
 		return fmt.Errorf("log notification: %w", err)
 	}
 	return nil
+}
+
+// flush writes what was logged or has come from peers.
+func (l *journaledLog) flush() error {
+	err := l.journal.flush()
+	if err != nil {
+		l.failures.Inc()
+	}
+	return err
 }
 
 // Query implements notify.NotificationLog.

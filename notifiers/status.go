@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/alertmanager/marker"
 	"github.com/prometheus/alertmanager/silence"
 	"github.com/prometheus/common/model"
+
+	"github.com/watchtower-hub/watchtower/notifiers/cluster"
 )
 
 // Incident is an open group: at least one of its alerts fires.
@@ -182,6 +184,8 @@ type Status struct {
 	ActiveIncidents     int
 	SuppressedIncidents int
 	Silences            SilenceCounts
+	// Cluster is nil if this instance is alone.
+	Cluster *cluster.Status
 }
 
 // ReceiverStatus is one receiver that a route uses.
@@ -222,6 +226,9 @@ func (p *Pipeline) Status() Status {
 		Active:  p.countSilences(silence.SilenceStateActive),
 		Pending: p.countSilences(silence.SilenceStatePending),
 		Expired: p.countSilences(silence.SilenceStateExpired),
+	}
+	if p.peer != nil {
+		s.Cluster = new(p.peer.Status())
 	}
 	return s
 }

@@ -70,6 +70,9 @@ func TestFaults(t *testing.T) {
 	fault("a: b: c\n", "watchtower.yaml:1: ")
 	fault("web: {}\nweb: {}\n", `watchtower.yaml:2: key "web"`)
 	fault("- a list\n", "watchtower.yaml:1: ")
+	fault("notifiers:\n  cluster:\n    peers:\n      - b:9094\n", "watchtower.yaml:2: notifiers.cluster.listen_address: is empty")
+	fault("notifiers:\n  cluster:\n    listen_address: 127.0.0.1:9094\n    peers: [b]\n    probe_interval: 0s\n    tls_config: t.yml\n",
+		`watchtower.yaml:4: notifiers.cluster.peers[0]: "b" is not host:port`, "watchtower.yaml:5: notifiers.cluster.probe_interval", "watchtower.yaml:6: notifiers.cluster.tls_config: t.yml: open")
 }
 
 func TestPathsAreRelativeToTheFile(t *testing.T) {
