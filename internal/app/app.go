@@ -196,38 +196,6 @@ func (a *App) openStores(_ context.Context, files config.Files) error {
 	return nil
 }
 
-// openSlack connects to Slack where a token or another address is configured, and
-// to the local inbox otherwise.
-func (a *App) openSlack(_ context.Context, files config.Files) error {
-	conf := files.Config.Notifiers.Slack
-	token, err := files.Config.SlackToken()
-	if err != nil {
-		return err
-	}
-	if a.options.LocalSlack {
-		token, conf.APIURL = "", ""
-	}
-	o := slack.Options{
-		APIURL: conf.APIURL, Token: token, DefaultChannel: conf.DefaultChannel, DB: a.state,
-		Playbook: a.playbook, ExternalURL: a.external.String(), Logger: a.logger, Registerer: a.registry,
-	}
-	if token == "" && conf.APIURL == "" {
-		a.inbox, err = inbox.New(inbox.Options{DB: a.state, Logger: a.logger, ExternalURL: a.external.String()})
-		if err != nil {
-			return err
-		}
-		a.onClose(func() error { a.inbox.Close(); return nil })
-		o.Token = inboxToken
-		o.APIURL = "http://" + dialable(a.listener.Addr()) + "/inbox/api/"
-		if files.Config.Web.ConfigFile != "" {
-			// TLS and passwords are for people; the inbox is asked in-process.
-			o.HTTPClient = &http.Client{Transport: inProcess{a.inbox.Handler()}}
-		}
-	}
-	a.slack, err = slack.New(o)
-	return err
-}
-
 func (a *App) openPipeline(_ context.Context, files config.Files) error {
 	var err error
 	a.pipeline, err = notifiers.New(notifiers.Options{

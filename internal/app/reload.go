@@ -62,7 +62,7 @@ func (a *App) warnOfRestart(next config.Config) {
 		"data_dir":                              old.DataDir != next.DataDir,
 		"store":                                 old.Store != next.Store,
 		"rules.evaluation_interval":             old.Rules.EvaluationInterval != next.Rules.EvaluationInterval,
-		"notifiers.slack":                       old.Notifiers.Slack != next.Notifiers.Slack,
+		"notifiers.slack":                       !reflect.DeepEqual(old.Notifiers.Slack, next.Notifiers.Slack),
 		"notifiers.cluster":                     !reflect.DeepEqual(old.Notifiers.Cluster, next.Notifiers.Cluster),
 		"collectors.global.evaluation_interval": old.Collectors.Global.EvaluationInterval != next.Collectors.Global.EvaluationInterval,
 		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),

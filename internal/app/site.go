@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -30,6 +31,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		"/graph":   http.HandlerFunc(showQuery),
 		"/metrics": promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
 	}
+	maps.Copy(handlers, a.slackHandlers())
 	if a.inbox != nil {
 		handlers["/inbox"] = a.inbox.Handler()
 	}
@@ -155,6 +157,12 @@ func (a *App) incidentPage(in notifiers.Incident) web.Incident {
 		Team:      in.Labels["team"],
 		Objective: in.Labels["sloth_id"],
 		Since:     in.StartsAt,
+	}
+	if h := a.slack.Handled(in.GroupKey); h.AcknowledgedBy != "" {
+		if page.State == "firing" {
+			page.State = "acknowledged"
+		}
+		page.Owner, page.AcknowledgedAt = h.AcknowledgedBy, &h.AcknowledgedAt
 	}
 	page.Playbook, _ = a.playbookID(in.Labels)
 	for _, alert := range in.Alerts {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/web"
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
 // statusPage says what is ingested, scraped, evaluated and sent.
@@ -100,6 +101,7 @@ func (a *App) sendSection() web.Section {
 		waiting,
 		{Name: "Open incidents", Value: strconv.Itoa(pipe.ActiveIncidents), Note: fmt.Sprintf("and %d that nobody is notified of (silenced or inhibited)", pipe.SuppressedIncidents)},
 		{Name: "Silences", Value: strconv.Itoa(pipe.Silences.Active)},
+		buttonsFact(box),
 	}
 	if box.LastError != "" {
 		facts = append(facts, web.Fact{Name: "Last fault of Slack", Value: box.LastError, Note: ago(box.LastErrorAt), Level: web.Warn})
@@ -115,6 +117,23 @@ func (a *App) sendSection() web.Section {
 		}
 	}
 	return web.Section{Title: "Sent", Facts: facts, Table: table}
+}
+
+// buttonsFact says whether presses on the buttons of pages reach us.
+func buttonsFact(box slack.Stats) web.Fact {
+	f := web.Fact{Name: "Buttons of pages"}
+	switch box.Buttons {
+	case slack.ButtonsSocket:
+		f.Value = "answered by Socket Mode"
+		if box.ButtonsTrouble != "" {
+			f.Value, f.Note, f.Level = "not answered", "Socket Mode: "+box.ButtonsTrouble, web.Bad
+		}
+	case slack.ButtonsHTTP:
+		f.Value = "answered at " + interactionsPath
+	default:
+		f.Value, f.Note = "none", "set app_token_file or signing_secret_file and pages can be acknowledged"
+	}
+	return f
 }
 
 // alertingSection says what became of alerts for Alertmanagers outside; false where none is configured.

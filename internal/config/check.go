@@ -47,7 +47,7 @@ func Read(path string) (files Files, playbookFaults, err error) {
 	if !cfg.broken["notifiers"] {
 		files.Alertmanager, err = notifiers.Load(cfg.Notifiers.Alertmanager)
 		note("notifiers.alertmanager", err)
-		_, err = cfg.SlackToken()
+		_, err = cfg.Slack()
 		faults = append(faults, err)
 	}
 	files.Playbooks, err = playbooks.Load(cfg.PlaybookDirs())

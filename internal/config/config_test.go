@@ -93,14 +93,14 @@ notifiers:
 	if got := cfg.Notifiers.Alerting.AlertmanagerConfigs[0].HTTPClientConfig.BasicAuth.PasswordFile; got != filepath.Join(dir, "password") {
 		t.Errorf("path of an Alertmanager's password %q", got)
 	}
-	if token, err := cfg.SlackToken(); err != nil || token != "xoxb-1" {
+	if token, err := cfg.Slack(); err != nil || token.BotToken != "xoxb-1" {
 		t.Errorf("token %q, %v", token, err)
 	}
 }
 
 func TestTokenOfTheEnvironment(t *testing.T) {
 	t.Setenv("SLACK_BOT_TOKEN", "xoxb-2")
-	if token, err := Default().SlackToken(); err != nil || token != "xoxb-2" {
+	if token, err := Default().Slack(); err != nil || token.BotToken != "xoxb-2" {
 		t.Errorf("token %q, %v", token, err)
 	}
 }

@@ -2,18 +2,16 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // resolve makes every path of the file relative to the file's own folder.
 func (c *Config) resolve(base string) {
 	for _, p := range []*string{
 		&c.DataDir, &c.Web.ConfigFile, &c.Notifiers.Alertmanager,
-		&c.Notifiers.Slack.BotTokenFile, &c.Notifiers.Cluster.TLSConfig, &c.Dashboards.Out,
+		&c.Notifiers.Slack.BotTokenFile, &c.Notifiers.Slack.AppTokenFile, &c.Notifiers.Slack.SigningSecretFile, &c.Notifiers.Cluster.TLSConfig, &c.Dashboards.Out,
 	} {
 		*p = resolved(base, *p)
 	}
@@ -48,20 +46,3 @@ func (c Config) PlaybookDirs() []string {
 	})
 }
 
-// SlackToken reads the bot token: from the configured file, else from
-// SLACK_BOT_TOKEN. Empty: none is configured, and the local inbox takes Slack's place.
-func (c Config) SlackToken() (string, error) {
-	file := c.Notifiers.Slack.BotTokenFile
-	if file == "" {
-		return os.Getenv("SLACK_BOT_TOKEN"), nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", c.where.fault("notifiers", fmt.Errorf("notifiers.slack.bot_token_file: %w", err))
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" {
-		return "", c.where.fault("notifiers", fmt.Errorf("notifiers.slack.bot_token_file: %s is empty: put the bot token (xoxb-…) into it", file))
-	}
-	return token, nil
-}

@@ -159,7 +159,8 @@ func pagesBesides(incidents []Incident, known []rules.Status) []Incident {
 			whole := wholeOf(s.Objective)
 			return i.Objective == whole || strings.HasPrefix(i.Objective, whole+":")
 		}
-		if i.State == "firing" && (i.Severity == "page" || i.Severity == "critical") && !slices.ContainsFunc(known, about) {
+		// That somebody has it does not mean that it works again.
+		if (i.State == "firing" || i.State == "acknowledged") && (i.Severity == "page" || i.Severity == "critical") && !slices.ContainsFunc(known, about) {
 			pages = append(pages, i)
 		}
 	}

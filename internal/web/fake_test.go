@@ -184,7 +184,7 @@ func byRoute(whole rules.Status) []rules.Status {
 }
 
 func someIncidents() []Incident {
-	since := noon().Add(-4 * time.Minute)
+	since, had := noon().Add(-4*time.Minute), noon().Add(-2*time.Minute)
 	return []Incident{
 		{
 			ID: "ticket1", Title: "The feed loads", Detail: "0.22% of requests fail, 2.2 times what the target allows; 18% of the budget is left.",
@@ -192,7 +192,8 @@ func someIncidents() []Incident {
 		},
 		{
 			ID: "page1", Title: "Sharing a post works", Detail: "3.2% of requests fail, 32 times what the target allows. 41% of the budget is left; at this rate it is gone in 3 h 20 min.",
-			Severity: "page", State: "firing", Service: "share", Team: "growth", Objective: "share-requests", Playbook: "api-error-rate", Since: since,
+			Severity: "page", State: "acknowledged", Owner: "Sam", AcknowledgedAt: &had,
+			Service: "share", Team: "growth", Objective: "share-requests", Playbook: "api-error-rate", Since: since,
 			Alerts: []Alert{{Name: "ShareBroken", Severity: "page", State: "firing", Since: &since, Labels: map[string]string{"service": "share", "slo": "requests", "severity": "page"}}},
 		},
 		{ID: "disk", Title: "Disk of db-2 is nearly full", Severity: "ticket", State: "silenced", Service: "db", Since: noon().Add(-27 * time.Hour)},

@@ -54,6 +54,7 @@ type incidentCard struct {
 	Incident
 	Is            condition
 	Since         moment
+	Had           moment // since the owner has it
 	ObjectivePath string
 	PlaybookPath  string
 	PlaybookTitle string
@@ -95,7 +96,7 @@ func (s *site) openIncidents() []Incident {
 // urgency is the condition that an incident stands for.
 func urgency(i Incident) condition {
 	switch {
-	case i.State != "firing" && i.State != "":
+	case i.State != "firing" && i.State != "acknowledged" && i.State != "":
 		return watch
 	case i.Severity == "page" || i.Severity == "critical":
 		return broken
@@ -114,6 +115,9 @@ func (s *site) cards(incidents []Incident) []incidentCard {
 	cards := make([]incidentCard, 0, len(incidents))
 	for _, i := range incidents {
 		c := incidentCard{Incident: i, Is: urgency(i), Since: s.at(i.Since)}
+		if i.AcknowledgedAt != nil {
+			c.Had = s.at(*i.AcknowledgedAt)
+		}
 		if i.Objective != "" {
 			c.ObjectivePath = objectivePath(i.Objective)
 		}

@@ -80,6 +80,9 @@ type Incident struct {
 	Playbook  string    `json:"playbook,omitempty"`  // Its ID.
 	Since     time.Time `json:"since"`
 	Alerts    []Alert   `json:"alerts"`
+	// Owner has acknowledged it, at that time; empty and nil: nobody has.
+	Owner          string     `json:"owner,omitempty"`
+	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
 }
 
 // Alert is one alert of an incident or of an objective.

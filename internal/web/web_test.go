@@ -31,7 +31,7 @@ func TestPages(t *testing.T) {
 	}{
 		{"/", 200, []string{
 			"We are not fine: 1 of 7 promises is broken.", "Sharing a post works: 3.2% of requests fail, 32 times what the target allows.",
-			"Open incidents", "Playbook: An API answers with errors", "Disk of db-2 is nearly full", "silenced", "Broken now", "Budget spent", "No data", "Leaking", "Watch", "Healthy",
+			"Open incidents", "Playbook: An API answers with errors", "Disk of db-2 is nearly full", "silenced", "Sam has it since 2 min", "Broken now", "Budget spent", "No data", "Leaking", "Watch", "Healthy",
 			"overspent by 12%", "gone in 3 h 20 min", `href="/objectives/share-requests"`, `href="/inbox"`, `data-refresh="3"`,
 		}},
 		{"/objectives/share-requests", 200, []string{
@@ -199,6 +199,7 @@ func TestVerdict(t *testing.T) {
 		{"broken", []rules.Status{good, gone, blind, wrong}, nil, broken, "We are not fine: 1 of 4 promises is broken."},
 		{"several broken", []rules.Status{wrong, promise("g", "x", "g works", broke)}, nil, broken, "We are not fine: 2 of 2 promises are broken."},
 		{"a page of a rule", []rules.Status{good}, []Incident{page}, broken, "We are not fine: 1 page is open."},
+		{"an acknowledged page", []rules.Status{good}, []Incident{{ID: "p", Title: "The disk is full", Severity: "page", State: "acknowledged"}}, broken, "We are not fine: 1 page is open."},
 		{"a silenced page", []rules.Status{good}, []Incident{{ID: "p", Severity: "page", State: "silenced"}}, fine, "We are fine: the one promise is kept."},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+
+	"github.com/watchtower-hub/watchtower/internal/config"
+	"github.com/watchtower-hub/watchtower/internal/inbox"
+	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
+	"github.com/watchtower-hub/watchtower/playbooks"
+)
+
+// interactionsPath is where Slack posts what people press.
+const interactionsPath = "/slack/interactions"
+
+// openSlack connects to Slack where a token or another address is configured, and
+// to the local inbox otherwise.
+func (a *App) openSlack(_ context.Context, files config.Files) error {
+	conf := files.Config.Notifiers.Slack
+	secrets, err := files.Config.Slack()
+	if err != nil {
+		return err
+	}
+	if a.options.LocalSlack {
+		secrets, conf.APIURL = config.SlackSecrets{}, ""
+	}
+	o := slack.Options{
+		APIURL: conf.APIURL, Token: secrets.BotToken, AppToken: secrets.AppToken, SigningSecret: secrets.SigningSecret,
+		AllowedGroups: conf.AllowedUserGroups, DefaultChannel: conf.DefaultChannel, StormLimit: conf.StormLimit, DB: a.state,
+		Playbook: a.playbook, Query: a.ask, Silence: a.silence,
+		ExternalURL: a.external.String(), Logger: a.logger, Registerer: a.registry,
+	}
+	if files.Config.Notifiers.Cluster.ListenAddress != "" {
+		o.Posted = a.posted
+	}
+	local := secrets.BotToken == "" && conf.APIURL == ""
+	if local {
+		if err := a.openInbox(&o, files.Config.Web.ConfigFile != ""); err != nil {
+			return err
+		}
+	}
+	a.slack, err = slack.New(o)
+	if err != nil {
+		return err
+	}
+	if local {
+		// Slack would come from outside; the inbox is in this process.
+		client := &http.Client{Transport: inProcess{a.slack.Interactions()}}
+		a.inbox.Connect(inbox.App{URL: a.external.String() + interactionsPath, SigningSecret: o.SigningSecret, Client: client})
+	}
+	return nil
+}
+
+// openInbox puts the local inbox in Slack's place. TLS and passwords are for people:
+// a guarded inbox is asked in-process.
+func (a *App) openInbox(o *slack.Options, guarded bool) error {
+	var err error
+	a.inbox, err = inbox.New(inbox.Options{DB: a.state, Logger: a.logger, ExternalURL: a.external.String()})
+	if err != nil {
+		return err
+	}
+	a.onClose(func() error { a.inbox.Close(); return nil })
+	o.Token, o.AppToken, o.SigningSecret = inboxToken, "", rand.Text()
+	o.APIURL = "http://" + dialable(a.listener.Addr()) + "/inbox/api/"
+	if guarded {
+		o.HTTPClient = &http.Client{Transport: inProcess{a.inbox.Handler()}}
+	}
+	return nil
+}
+
+// ask answers a query of a playbook from the store.
+func (a *App) ask(ctx context.Context, expr string, at time.Time) ([]playbooks.Sample, error) {
+	vector, err := a.store.QueryFunc()(ctx, expr, at)
+	if err != nil {
+		return nil, err
+	}
+	return samples(vector), nil
+}
+
+func samples(vector promql.Vector) []playbooks.Sample {
+	out := make([]playbooks.Sample, len(vector))
+	for i, s := range vector {
+		out[i] = playbooks.Sample{Labels: s.Metric.Map(), Value: s.F}
+	}
+	return out
+}
+
+// silence sets a silence that somebody asked for on a page.
+func (a *App) silence(ctx context.Context, s slack.Silence) (string, error) {
+	return a.pipeline.Silence(ctx, notifiers.NewSilence{
+		Matchers: s.Matchers, Duration: s.Duration, Author: s.Author, Comment: s.Comment, Key: s.Key,
+	})
+}
+
+// posted asks the notification log, which the peers of a cluster share, for a page
+// that a peer has posted.
+func (a *App) posted(receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool) {
+	page, ok := a.pipeline.Posted(receiver, index, groupKey)
+	return page.ChannelID, page.TS, ok && !page.At.Before(since)
+}
+
+// slackHandlers serve what Slack posts to us.
+func (a *App) slackHandlers() map[string]http.Handler {
+	notHere := func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "Watchtower has no "+strings.TrimPrefix(r.URL.Path, "/slack/")+" for Slack: only "+interactionsPath+" is served.", http.StatusNotFound)
+	}
+	return map[string]http.Handler{interactionsPath: a.slack.Interactions(), "/slack/": http.HandlerFunc(notHere)}
+}
