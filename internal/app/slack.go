@@ -98,11 +98,14 @@ func (a *App) silence(ctx context.Context, s slack.Silence) (string, error) {
 	})
 }
 
+// peerClock is how far the clocks of two peers may be apart.
+const peerClock = 30 * time.Second
+
 // posted asks the notification log, which the peers of a cluster share, for a page
-// that a peer has posted.
+// that a peer has posted since the incident began.
 func (a *App) posted(receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool) {
 	page, ok := a.pipeline.Posted(receiver, index, groupKey)
-	return page.ChannelID, page.TS, ok && !page.At.Before(since)
+	return page.ChannelID, page.TS, ok && !page.At.Before(since.Add(-peerClock))
 }
 
 // slackHandlers serve what Slack posts to us.

@@ -45,4 +45,3 @@ func (c Config) PlaybookDirs() []string {
 		return errors.Is(err, os.ErrNotExist)
 	})
 }
-

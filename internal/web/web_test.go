@@ -31,7 +31,7 @@ func TestPages(t *testing.T) {
 	}{
 		{"/", 200, []string{
 			"We are not fine: 1 of 7 promises is broken.", "Sharing a post works: 3.2% of requests fail, 32 times what the target allows.",
-			"Open incidents", "Playbook: An API answers with errors", "Disk of db-2 is nearly full", "silenced", "Sam has it since 2 min", "Broken now", "Budget spent", "No data", "Leaking", "Watch", "Healthy",
+			"Open incidents", "Playbook: An API answers with errors", "Disk of db-2 is nearly full", "silenced", "Sam has it since 14:01 UTC", "Broken now", "Budget spent", "No data", "Leaking", "Watch", "Healthy",
 			"overspent by 12%", "gone in 3 h 20 min", `href="/objectives/share-requests"`, `href="/inbox"`, `data-refresh="3"`,
 		}},
 		{"/objectives/share-requests", 200, []string{

@@ -131,6 +131,7 @@ type pageKey struct {
 	index    int
 	groupKey string
 	since    time.Time
+	gone     string // ts of one that is not there any more
 }
 
 // next picks the row to send now. j is nil when it is too early for any, and
@@ -227,7 +228,7 @@ func (o *outbox) job(r *row, ws *workspace) *job {
 		j.lookIn = rec.channel
 	}
 	j.post = post{look: r.payload.Look, bare: r.payload.Bare}
-	j.page = pageKey{rec.memory.Receiver, rec.memory.Index, rec.memory.GroupKey, rec.openedAt}
+	j.page = pageKey{rec.memory.Receiver, rec.memory.Index, rec.memory.GroupKey, rec.openedAt, rec.memory.Gone}
 	switch {
 	case r.kind == kindPicture:
 		j.file = r.payload.File
@@ -281,9 +282,9 @@ func (o *outbox) perform(ctx context.Context, j *job) outcome {
 		id, f := j.workspace.upload(ctx, j.at, j.file)
 		return outcome{fault: f, fileID: id}
 	}
-	if !j.isReply && j.at.ts == "" && o.posted != nil {
+	if !j.isReply && j.at.ts == "" && o.posted != nil && j.page.groupKey != "" {
 		// While this page waited, or this process was down, a peer may have taken over.
-		if at, ok := o.posted(j.page); ok {
+		if at, ok := o.posted(j.page); ok && at.ts != j.page.gone {
 			o.metrics.lookups.WithLabelValues("peer").Inc()
 			return outcome{answered: at, stale: true, peer: true}
 		}

@@ -46,6 +46,7 @@ type memory struct {
 	Place        int       `json:"place,omitempty"`       // among the incidents of the storm
 	Placed       bool      `json:"placed,omitempty"`      // the storm has taken it in
 	Storm        *storm    `json:"storm,omitempty"`       // of the record of a storm itself
+	Gone         string    `json:"gone,omitempty"`        // ts of the page that was deleted or cannot be edited
 	Pressed      []string  `json:"pressed,omitempty"`     // the last clicks: Slack may send one twice
 }
 

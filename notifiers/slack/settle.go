@@ -224,7 +224,7 @@ func (o *outbox) settleGone(j *job) {
 		o.settleThread(r)
 		return
 	}
-	rec.ts, rec.memory.PostID = "", newID()
+	rec.ts, rec.memory.Gone, rec.memory.PostID = "", rec.ts, newID()
 	r.payload.RootDone, r.unsure, r.payload.Unsure = false, false, false
 	o.store(r, nil)
 }
