@@ -20,7 +20,8 @@ func newCheck() *cobra.Command {
 		Long: `Reads watchtower.yaml and every file it names (objectives, Prometheus rules,
 alertmanager.yml, playbooks) and tells every fault at once, and what works but not as
 well as it could. An objective that pages needs an owner, a playbook and a route that
-leads to a receiver.
+leads to a receiver; a Prometheus rule that pages needs a playbook. A playbook needs
+links that lead somewhere, queries that PromQL can read, and a review once a year.
 
 With --url a server is asked as well, Watchtower or Prometheus: whether the selectors
 match anything there, whether latency thresholds are bounds of the histograms, and
@@ -48,8 +49,9 @@ docs/check.md lists all checks.`,
 			result = config.Check(cmd.Context(), configPath(*file), options)
 		}
 		faults, warnings := lint.Count(result.Findings)
+		var err error
 		if *asJSON {
-			if err := writeFindings(cmd.OutOrStdout(), result, faults, warnings); err != nil {
+			if err = writeFindings(cmd.OutOrStdout(), result, faults, warnings); err != nil {
 				return err
 			}
 		} else {
@@ -57,16 +59,18 @@ docs/check.md lists all checks.`,
 				fmt.Fprintln(cmd.ErrOrStderr(), f)
 			}
 		}
+		out, last := cmd.OutOrStdout(), strings.TrimSuffix("OK: "+result.Summary+"; "+tally(0, warnings), "; ")
 		if faults > 0 {
-			if !*asJSON {
-				fmt.Fprintln(cmd.ErrOrStderr(), tally(faults, warnings)+" in "+result.Summary)
-			}
-			return errSilent
+			out, last = cmd.ErrOrStderr(), tally(faults, warnings)+" in "+result.Summary
+			err = errSilent
 		}
 		if !*asJSON {
-			fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSuffix("OK: "+result.Summary+"; "+tally(0, warnings), "; "))
+			if result.Playbooks != nil {
+				fmt.Fprintf(out, "playbooks: %s\n", result.Playbooks)
+			}
+			fmt.Fprintln(out, last)
 		}
-		return nil
+		return err
 	}
 	return cmd
 }
@@ -96,9 +100,10 @@ func writeFindings(w io.Writer, result config.Result, faults, warnings int) erro
 		findings = []lint.Finding{} // A list, also when it is empty.
 	}
 	return writeIndented(w, struct {
-		Objectives int            `json:"objectives"`
-		Faults     int            `json:"faults"`
-		Warnings   int            `json:"warnings"`
-		Findings   []lint.Finding `json:"findings"`
-	}{result.Objectives, faults, warnings, findings})
+		Objectives int              `json:"objectives"`
+		Faults     int              `json:"faults"`
+		Warnings   int              `json:"warnings"`
+		Playbooks  *config.Coverage `json:"playbooks,omitempty"`
+		Findings   []lint.Finding   `json:"findings"`
+	}{result.Objectives, faults, warnings, result.Playbooks, findings})
 }

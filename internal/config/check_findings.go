@@ -3,7 +3,6 @@ package config
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/store"
@@ -32,6 +31,8 @@ type Result struct {
 	Objectives int
 	// Summary is one line about what was read, whether or not something was found.
 	Summary string
+	// Playbooks counts the alerts that page; nil where who is paged is not known.
+	Playbooks *Coverage
 }
 
 // CheckOptions are what Check asks beside the files.
@@ -48,18 +49,23 @@ func Check(ctx context.Context, path string, o CheckOptions) Result {
 	var c checker
 	c.faults(checkConfig, err)
 	c.faults(checkPlaybook, playbookFaults)
+	var covered *Coverage
 	if files.Playbooks != nil {
+		alerts := files.ruleAlerts()
 		for _, objective := range files.Objectives {
 			c.paging(objective, files)
 		}
+		n := c.coverage(files, alerts, o.Now)
+		covered = &n
 		c.unreviewed(files, o.Now)
-		c.routes(files)
+		c.routes(files, alerts)
 	}
 	if len(files.Objectives) == 0 && err == nil {
 		c.warn(lint.Place{}, checkObjectives, "no objectives: %v match no file, so nothing will page; write one (docs/objectives.md shows how)", files.Config.Rules.Objectives)
 	}
 	c.objectives(ctx, files.Objectives, files.facts(), o.Server)
 	result := c.result(files.Objectives)
+	result.Playbooks = covered
 	if files.Playbooks != nil && files.Alertmanager != nil {
 		result.Summary += ", " + counted(len(files.Playbooks.All()), "playbook") + ", " + counted(len(files.Alertmanager.Receivers), "receiver")
 	}
@@ -93,9 +99,16 @@ func (c *checker) faults(check string, err error) {
 }
 
 func (c *checker) warn(at lint.Place, check, format string, args ...any) {
-	c.findings = append(c.findings, lint.Finding{
-		File: at.File, Line: at.Line, Severity: lint.Warning, Check: check, Sentence: fmt.Sprintf(format, args...),
-	})
+	c.at(at, lint.Warning)(check, format, args...)
+}
+
+// at returns what adds findings about a line of a file.
+func (c *checker) at(at lint.Place, severity lint.Severity) func(check, format string, args ...any) {
+	return func(check, format string, args ...any) {
+		c.findings = append(c.findings, lint.Finding{
+			File: at.File, Line: at.Line, Severity: severity, Check: check, Sentence: fmt.Sprintf(format, args...),
+		})
+	}
 }
 
 // about returns what adds findings about an objective.
@@ -162,7 +175,7 @@ func (c *checker) owner(o rules.Objective) {
 	}
 }
 
-// paging is what an objective lacks to wake somebody who can act.
+// paging is what an objective lacks to wake somebody who is there.
 func (c *checker) paging(o rules.Objective, files Files) {
 	c.owner(o)
 	heard := func(s rules.Severity) bool {
@@ -175,39 +188,12 @@ func (c *checker) paging(o rules.Objective, files Files) {
 	if !heard(rules.Ticket) {
 		c.about(o, lint.Warning)(checkRoute, "it sends tickets "+deaf, files.Config.Notifiers.Alertmanager)
 	}
-	if o.Alert(rules.Page).Disabled {
-		return
-	}
-	labels := alertLabels(o, rules.Page)
-	p, ok := files.Playbooks.Match(labels)
-	switch named := labels["playbook"]; {
-	case !ok && o.NoPlaybook == "":
-		c.about(o, lint.Fault)(checkPlaybook, "it pages but no playbook matches it: write one whose `match` fits service=%s slo=%s, set the label `playbook`, or say in no_playbook why there is none", o.Service, o.SLO)
-	case ok && named != "" && p.ID != named:
-		c.about(o, lint.Fault)(checkPlaybook, "it pages with the label playbook=%s, and there is no such playbook: write it or correct the name", named)
-	}
 }
 
 // alertLabels are what an alert of an objective is routed and matched by. An
 // annotation may name the playbook as a label does.
 func alertLabels(o rules.Objective, s rules.Severity) map[string]string {
-	labels := maps.Clone(o.AlertLabels(s))
-	if id := o.Alert(s).Annotations["playbook"]; id != "" && labels["playbook"] == "" {
-		labels["playbook"] = id
-	}
-	return labels
-}
-
-// reviewAge is how old a playbook's review may be before check says so.
-const reviewAge = 365 * 24 * time.Hour
-
-// unreviewed warns of the user's own playbooks that nobody read for a year.
-func (c *checker) unreviewed(files Files, now time.Time) {
-	for _, p := range files.Playbooks.All() {
-		if !p.Builtin && now.Sub(p.Reviewed) > reviewAge {
-			c.warn(lint.Place{File: p.Source, Line: 1}, checkReviewed, "playbook %s was reviewed last on %s: read it again and set `reviewed`", p.ID, p.Reviewed.Format(time.DateOnly))
-		}
-	}
+	return named(o.AlertLabels(s), o.Alert(s).Annotations)
 }
 
 // counted writes "1 receiver" or "2 receivers".

@@ -2,18 +2,13 @@ package config
 
 import (
 	"bytes"
-	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 	amlabels "github.com/prometheus/alertmanager/pkg/labels"
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/rulefmt"
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/watchtower-hub/watchtower/rules"
 	"github.com/watchtower-hub/watchtower/rules/lint"
@@ -21,11 +16,11 @@ import (
 
 // routes warns of routes that ask for a label's value which no alert has, but almost.
 // Other values stay unsaid: alerts may come from other servers.
-func (c *checker) routes(files Files) {
+func (c *checker) routes(files Files, alerts []ruleAlert) {
 	if files.Alertmanager == nil || files.Alertmanager.Route == nil || files.Config.Notifiers.Alertmanager == "" {
 		return
 	}
-	known := alertValues(files)
+	known := alertValues(files, alerts)
 	text, err := os.ReadFile(files.Config.Notifiers.Alertmanager)
 	if err != nil {
 		return // That is a fault, and it is told already.
@@ -66,7 +61,7 @@ func demanded(r *amconfig.Route) map[string]string {
 
 // alertValues are the values that labels of alerts have: of objectives and of
 // Prometheus rules.
-func alertValues(files Files) map[string]map[string]bool {
+func alertValues(files Files, alerts []ruleAlert) map[string]map[string]bool {
 	known := map[string]map[string]bool{}
 	add := func(labels map[string]string) {
 		for name, value := range labels {
@@ -83,29 +78,9 @@ func alertValues(files Files) map[string]map[string]bool {
 		add(o.AlertLabels(rules.Page))
 		add(o.AlertLabels(rules.Ticket))
 	}
-	for _, pattern := range files.Config.Rules.Prometheus {
-		names, err := filepath.Glob(pattern)
-		if err != nil {
-			continue // A fault that is told already.
-		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				continue
-			}
-			groups, faults := rulefmt.Parse(text, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
-			if len(faults) > 0 || groups == nil {
-				continue
-			}
-			for _, g := range groups.Groups {
-				for _, r := range g.Rules {
-					if r.Alert != "" {
-						add(map[string]string{"alertname": r.Alert})
-						add(r.Labels)
-					}
-				}
-			}
-		}
+	for _, a := range alerts {
+		add(map[string]string{"alertname": a.name})
+		add(a.labels)
 	}
 	return known
 }

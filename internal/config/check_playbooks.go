@@ -1,0 +1,181 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
+	"github.com/watchtower-hub/watchtower/rules"
+	"github.com/watchtower-hub/watchtower/rules/lint"
+)
+
+// Coverage counts the alerts that wake somebody, and what they tell to do. Every
+// alert of an objective or rule is one, however many series it has.
+type Coverage struct {
+	Alerts int `json:"paging_alerts"`
+	// Covered have a playbook.
+	Covered int `json:"with_playbook"`
+	// Excused have none, and say why or name a runbook elsewhere.
+	Excused int `json:"without_for_a_reason"`
+	// Stale have a playbook of the user's that was not reviewed within a year; Builtin
+	// one of the embedded library, which the user never reviewed.
+	Stale   int `json:"not_reviewed_within_a_year"`
+	Builtin int `json:"built_in"`
+}
+
+// String is one line: "14 paging alerts, 14 with a playbook, 2 of them not reviewed
+// within a year".
+func (c Coverage) String() string {
+	s := counted(c.Alerts, "paging alert")
+	if c.Alerts == 0 {
+		return s
+	}
+	s += fmt.Sprintf(", %d with a playbook", c.Covered)
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{c.Excused, "without one for a reason"},
+		{c.Stale, "with one not reviewed within a year"},
+		{c.Builtin, "with a built-in one that you never reviewed"},
+	} {
+		if part.n > 0 {
+			s += fmt.Sprintf(", %d %s", part.n, part.what)
+		}
+	}
+	return s
+}
+
+// reviewAge is how old a playbook's review may be before check says so.
+const reviewAge = 365 * 24 * time.Hour
+
+// coverage finds the paging alerts without a playbook and counts the others.
+func (c *checker) coverage(files Files, alerts []ruleAlert, now time.Time) Coverage {
+	var n Coverage
+	for _, o := range files.Objectives {
+		for _, labels := range o.PagingAlerts() {
+			labels = named(labels, o.Alert(rules.Page).Annotations)
+			p, ok := files.Playbooks.Match(labels)
+			n.count(p, ok, o.NoPlaybook != "", now)
+			c.attached(c.about(o, lint.Fault), attachment{
+				labels: labels, playbook: p, found: ok, excused: o.NoPlaybook != "",
+				who: "it pages", what: whatPages(o, labels), remedy: "set the label `playbook`, or say in no_playbook why there is none",
+			})
+		}
+	}
+	for _, a := range alerts {
+		if !a.pages() {
+			continue
+		}
+		p, ok := files.Playbooks.Match(a.labels)
+		excused := a.annotations["no_playbook"] != "" || a.annotations["runbook_url"] != ""
+		n.count(p, ok, excused, now)
+		c.attached(c.at(a.at, lint.Fault), attachment{
+			labels: a.labels, playbook: p, found: ok, excused: excused,
+			who:    fmt.Sprintf("alert %s pages (severity %s)", a.name, a.labels["severity"]),
+			what:   "it",
+			remedy: "set the label or annotation `playbook`, or say in the annotation `no_playbook` why there is none",
+		})
+	}
+	return n
+}
+
+// attachment is a paging alert and the playbook it gets.
+type attachment struct {
+	labels   map[string]string
+	playbook playbooks.Playbook
+	found    bool
+	// excused says that there need not be one.
+	excused bool
+	// who pages as what, and what to do if not to write a playbook.
+	who, what, remedy string
+}
+
+// attached tells of an alert that gets no playbook, or not the one it names.
+func (c *checker) attached(add func(check, format string, args ...any), a attachment) {
+	name := a.labels[playbooks.Label]
+	switch {
+	case a.excused && !a.found:
+	case name != "" && (!a.found || a.playbook.ID != name):
+		add(checkPlaybook, "%s with the label playbook=%s, and there is no such playbook: write it or correct the name", a.who, name)
+	case !a.found:
+		add(checkPlaybook, "%s but no playbook matches %s: write one whose `match` fits %s, %s", a.who, a.what, fitting(a.labels), a.remedy)
+	}
+}
+
+// whatPages says which alert of an objective pages.
+func whatPages(o rules.Objective, labels map[string]string) string {
+	if name := labels["alertname"]; name != o.Alerting.Name {
+		return "its " + name
+	}
+	return "it"
+}
+
+// fitting are the labels a playbook would be written for.
+func fitting(labels map[string]string) string {
+	var words []string
+	for _, name := range []string{"alertname", "service", "slo"} {
+		if value := labels[name]; value != "" {
+			words = append(words, name+"="+value)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// count adds an alert.
+func (n *Coverage) count(p playbooks.Playbook, found, excused bool, now time.Time) { //nolint:revive // Facts, not switches.
+	n.Alerts++
+	switch {
+	case !found && excused:
+		n.Excused++
+	case !found:
+	case p.Builtin:
+		n.Covered++
+		n.Builtin++
+	case now.Sub(p.Reviewed) > reviewAge:
+		n.Covered++
+		n.Stale++
+	default:
+		n.Covered++
+	}
+}
+
+// unreviewed warns of the user's own playbooks that nobody read for a year. The date
+// of an embedded one is that of its release and says nothing about the user's
+// services: it ages with the binary, and a warning would come to everybody, on a day
+// on which nothing changed. They are counted.
+func (c *checker) unreviewed(files Files, now time.Time) {
+	for _, p := range files.Playbooks.All() {
+		if p.Builtin {
+			continue
+		}
+		add := c.at(lint.Place{File: p.Source, Line: p.Line("reviewed")}, lint.Warning)
+		switch age := now.Sub(p.Reviewed); {
+		case p.Reviewed.IsZero():
+			add(checkReviewed, "playbook %s was never reviewed: follow it once, correct it, and set `reviewed` to that day", p.ID)
+		case age > reviewAge:
+			add(checkReviewed, "playbook %s was reviewed last on %s, more than a year ago: read it again and set `reviewed`", p.ID, p.Reviewed.Format(time.DateOnly))
+		case age < -24*time.Hour: // somewhere it is tomorrow already
+			add(checkReviewed, "playbook %s was reviewed on %s, which is yet to come: correct `reviewed`", p.ID, p.Reviewed.Format(time.DateOnly))
+		}
+	}
+}
+
+// pages tells whether an alert of a rule file wakes somebody, by the words that are in
+// use for it.
+func (a ruleAlert) pages() bool {
+	return slices.Contains([]string{"page", "critical"}, strings.ToLower(a.labels["severity"]))
+}
+
+// named are the labels with the playbook that an annotation names.
+func named(labels, annotations map[string]string) map[string]string {
+	out := maps.Clone(labels)
+	if id := cmp.Or(labels[playbooks.Label], annotations[playbooks.Label]); id != "" {
+		out[playbooks.Label] = id
+	}
+	return out
+}
