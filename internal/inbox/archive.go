@@ -192,6 +192,7 @@ func migrations() []string {
 			thread_us  BIGINT NOT NULL,
 			PRIMARY KEY (file_id, channel_id, ts_us)
 		);`,
+		`CREATE INDEX inbox_messages_by_listener ON inbox_messages (ephemeral, channel_id, ts_us) WHERE ephemeral <> '';`,
 	}
 }
 
@@ -308,15 +309,17 @@ func (a archive) create(ctx context.Context, name string, at time.Time) (channel
 type selection struct {
 	after, before stamp // both bounds are outside; before 0 is no bound
 	where         string
-	thread        stamp // for inThread
-	newest        int   // only so many, the newest first; 0: all
-	first         int   // only so many, from the oldest; 0: all
+	thread        stamp  // for inThread
+	reader        string // for readBy
+	newest        int    // only so many, the newest first; 0: all
+	first         int    // only so many, from the oldest; 0: all
 }
 
 // Conditions of a selection.
 const (
 	inStream = ` AND (thread_us = 0 OR broadcast = 1)`
 	inThread = ` AND thread_us = ?`
+	readBy   = ` AND (ephemeral = '' OR ephemeral = ?)`
 	visible  = ` AND deleted_us = 0 AND ephemeral = ''`
 	// stands is a message that is there, or whose place is kept because of its replies.
 	stands = ` AND (deleted_us = 0 OR EXISTS (SELECT 1 FROM inbox_messages r
@@ -345,6 +348,9 @@ func (a archive) messages(ctx context.Context, channelID string, s selection) ([
 	query, args := selectMessage+` AND ts_us > ? AND ts_us < ?`+s.where, []any{channelID, s.after, before}
 	if strings.Contains(s.where, inThread) {
 		args = append(args, s.thread)
+	}
+	if strings.Contains(s.where, readBy) {
+		args = append(args, s.reader)
 	}
 	order := ` ORDER BY ts_us`
 	switch {

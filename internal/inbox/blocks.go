@@ -55,15 +55,28 @@ type blockView struct {
 	Accessory *elementView
 	Image     *imageView
 	Rows      [][]template.HTML
+	Input     *inputView
 }
 
-// elementView is something beside or in a block: a button, an image, a piece of text.
+// elementView is something beside or in a block: a button, an image, a piece of text, something to fill in.
 type elementView struct {
-	Kind  string // button, link, image, text, other
+	Kind  string // button, link, image, text, select, choices, field, area, overflow, other
 	Text  template.HTML
 	URL   template.URL
 	Style string // primary or danger
 	Image *imageView
+
+	ID, Name, Value   string
+	Use               string // says to the inbox that it was used; empty: it cannot be
+	Acts              bool   // the app is told as soon as something is chosen
+	Label, Legend     string // for screen readers, when there is no other
+	Placeholder       string
+	Type, Mode        string // of an input: text, date …; its keyboard
+	Multiple          bool
+	Required, Invalid bool
+	Hinted            bool // a hint or an error belongs to it
+	Groups            []groupView
+	Confirm           *confirmView
 }
 
 // imageView is a picture; URL is empty when its address is not one of the web.
@@ -119,15 +132,17 @@ func (r renderer) block(block object) blockView {
 			v.Fields = append(v.Fields, r.text(field))
 		}
 		if accessory, ok := block["accessory"].(object); ok {
-			e := r.element(accessory)
+			e := r.element(block, accessory)
 			v.Accessory = &e
 		}
 	case "context", "actions", "context_actions":
 		v.Kind = strings.TrimPrefix(kind, "context_")
 		for _, item := range items(block, "elements") {
 			element, _ := item.(object)
-			v.Elements = append(v.Elements, r.element(element))
+			v.Elements = append(v.Elements, r.element(block, element))
 		}
+	case "input":
+		v.Input = r.input(block)
 	case "divider":
 	case "image":
 		v.Image = r.image(block)
@@ -177,27 +192,17 @@ func (r renderer) text(item any) template.HTML {
 	return r.plain(content)
 }
 
-func (r renderer) element(element object) elementView {
-	switch kind := str(element, "type"); kind {
+func (r renderer) element(block, element object) elementView {
+	p := part{key: partKey{str(block, "block_id"), str(element, "action_id")}, element: element}
+	switch p.kind() {
 	case "plain_text", "mrkdwn":
 		return elementView{Kind: "text", Text: r.text(element)}
 	case "image":
 		return elementView{Kind: "image", Image: r.image(element)}
 	case "button", "workflow_button":
-		v := elementView{Kind: "button", Text: r.text(element["text"])}
-		if style := str(element, "style"); style == "primary" || style == "danger" {
-			v.Style = style
-		}
-		if address := str(element, "url"); isSafeURL(address) {
-			v.Kind, v.URL = "link", template.URL(address)
-		}
-		return v
+		return r.button(p)
 	default:
-		text := r.text(element["placeholder"])
-		if text == "" {
-			text = template.HTML(html.EscapeString(strings.ReplaceAll(kind, "_", " ")))
-		}
-		return elementView{Kind: "other", Text: text}
+		return r.control(p)
 	}
 }
 

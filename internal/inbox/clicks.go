@@ -53,7 +53,7 @@ func (b *Inbox) Click(ctx context.Context, c Click) error {
 	}
 	payload["actions"], payload["state"] = []any{used.action}, object{"values": used.values}
 	err = b.tell(ctx, payload, c)
-	b.board.notice(key, noticeFor(err))
+	b.board.notice(key, noticeFor(err), b.now())
 	b.changes.publish()
 	if err != nil {
 		return fmt.Errorf("click %s in %s %s: %w", c.ActionID, c.Channel, c.TS, err)

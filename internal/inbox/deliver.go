@@ -54,7 +54,7 @@ type switchboard struct {
 	app      App
 	triggers map[string]trigger
 	stacks   map[string][]modal                 // by user, the one on top last
-	notices  map[noticeKey]string               // what went wrong with someone's last click
+	notices  map[noticeKey]notice               // what went wrong with someone's last click
 	chosen   map[noticeKey]map[partKey][]string // what someone chose in a message
 	count    uint64                             // makes hashes and IDs unique
 	reached  string                             // where the app last called this inbox, as http://localhost:9911
@@ -71,7 +71,7 @@ const maxRemembered = 2000
 
 func newSwitchboard() *switchboard {
 	return &switchboard{
-		triggers: map[string]trigger{}, stacks: map[string][]modal{}, notices: map[noticeKey]string{},
+		triggers: map[string]trigger{}, stacks: map[string][]modal{}, notices: map[noticeKey]notice{},
 		chosen: map[noticeKey]map[partKey][]string{},
 	}
 }
@@ -88,8 +88,17 @@ func (d *switchboard) connected() App {
 	return d.app
 }
 
+// notice is what a person is told next to a message for a while.
+type notice struct {
+	text string
+	at   time.Time
+}
+
+// noticeLife is how long a notice is shown.
+const noticeLife = 2 * time.Minute
+
 // notice keeps what a person is told next to a message; empty is nothing.
-func (d *switchboard) notice(key noticeKey, text string) {
+func (d *switchboard) notice(key noticeKey, text string, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.notices) >= maxRemembered {
@@ -99,13 +108,16 @@ func (d *switchboard) notice(key noticeKey, text string) {
 		delete(d.notices, key)
 		return
 	}
-	d.notices[key] = text
+	d.notices[key] = notice{text: text, at: at}
 }
 
-func (d *switchboard) noticeOf(key noticeKey) string {
+func (d *switchboard) noticeOf(key noticeKey, at time.Time) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.notices[key]
+	if n := d.notices[key]; at.Sub(n.at) <= noticeLife {
+		return n.text
+	}
+	return ""
 }
 
 // trigger lets an app open one view for the person who clicked, soon.

@@ -54,9 +54,10 @@ func (f Fault) pass(w http.ResponseWriter, r *http.Request) bool {
 type faults struct {
 	mu    sync.Mutex
 	queue map[string][]Fault
+	taken func() // is called when one has happened
 }
 
-func newFaults() *faults { return &faults{queue: map[string][]Fault{}} }
+func newFaults(taken func()) *faults { return &faults{queue: map[string][]Fault{}, taken: taken} }
 
 // Fail lets the next calls of a method go wrong, in this order, after those that were asked for before.
 // The method "*" stands for every method; a method's own faults come first.
@@ -64,6 +65,7 @@ func (b *Inbox) Fail(method string, next ...Fault) {
 	b.faults.mu.Lock()
 	defer b.faults.mu.Unlock()
 	b.faults.queue[method] = append(b.faults.queue[method], next...)
+	b.changes.publish()
 }
 
 // Heal forgets every fault that was asked for.
@@ -71,6 +73,7 @@ func (b *Inbox) Heal() {
 	b.faults.mu.Lock()
 	defer b.faults.mu.Unlock()
 	clear(b.faults.queue)
+	b.changes.publish()
 }
 
 func (f *faults) take(method string) Fault {
@@ -81,6 +84,7 @@ func (f *faults) take(method string) Fault {
 		if len(queue) == 0 {
 			continue
 		}
+		defer f.taken()
 		next := queue[0]
 		switch {
 		case next.Times < 0:

@@ -30,6 +30,39 @@ func (f file) text() bool  { return strings.HasPrefix(f.kind, "text/") }
 // path is where the page and apps read the file.
 func (f file) path() string { return "/inbox/files/" + f.id + "/" + pathName(f.name) }
 
+// previewLines is how much of a text is shown at once.
+const previewLines = 10
+
+func fileViewOf(f file) fileView {
+	v := fileView{Name: f.name, Title: f.title, Alt: f.alt, Href: f.path(), Kind: "other", Size: sizeOf(f.size)}
+	switch {
+	case f.id == "" || f.deleted != 0:
+		return fileView{Kind: "gone"}
+	case f.image():
+		v.Kind = "image"
+		if v.Alt == "" {
+			v.Alt = f.title
+		}
+	case f.text():
+		v.Kind = "text"
+		lines := strings.SplitAfterN(clean(f.preview), "\n", previewLines+1)
+		v.Cut = len(lines) > previewLines || int64(len(f.preview)) < f.size
+		v.Preview = strings.Join(lines[:min(len(lines), previewLines)], "")
+	}
+	return v
+}
+
+// sizeOf says how large something is, to two digits or so.
+func sizeOf(bytes int64) string {
+	switch {
+	case bytes < 1000:
+		return fmt.Sprintf("%d bytes", bytes)
+	case bytes < 1_000_000:
+		return fmt.Sprintf("%d kB", (bytes+500)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
 // share is a message that a file was shared with.
 type share struct {
 	channel    string

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
@@ -115,4 +117,13 @@ func button(id, label, url string) *slack.ButtonBlockElement {
 	b := slack.NewButtonBlockElement(id, "", plain(label))
 	b.URL = url
 	return b
+}
+
+func readAll(tb testing.TB, resp *http.Response) string {
+	tb.Helper()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(body)
 }

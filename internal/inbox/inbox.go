@@ -99,13 +99,13 @@ func New(opts Options) (*Inbox, error) {
 		location:  cmp.Or(opts.Location, time.Local),
 		fileDelay: opts.FileDelay,
 		now:       opts.Now,
-		faults:    newFaults(),
 		people:    newDirectory(opts.People, opts.Groups),
 		board:     newSwitchboard(),
 		sockets:   newSockets(),
 		changes:   newChanges(),
 		closing:   make(chan struct{}),
 	}
+	b.faults = newFaults(b.changes.publish)
 	b.render = renderer{emoji: emoji, markdown: newMarkdown(), people: b.people}
 	if b.now == nil {
 		b.now = time.Now

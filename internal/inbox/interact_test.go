@@ -8,10 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -658,4 +660,54 @@ func TestPeople(t *testing.T) {
 	}
 	d.post(t, "oncall", saying("<@U0PRIYA> of <!subteam^"+groups[1].ID+">"))
 	contains(t, d.get(t, "/inbox/oncall").page, `<span class="mention">@Priya Shah</span> of <span class="mention">@share-oncall</span>`)
+}
+
+// roundTripper is a client's transport that is a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// An app has three seconds.
+func TestAppIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openDB(t, filepath.Join(t.TempDir(), "state.db"))
+		b, err := New(Options{DB: db})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answerAfter := time.Duration(0)
+		b.Connect(App{URL: "http://app.example/slack", Client: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !pause(r.Context(), answerAfter) {
+				return nil, r.Context().Err()
+			}
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+		})}})
+		api := slack.New("x", slack.OptionAPIURL("http://inbox.example/inbox/api/"), slack.OptionHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			b.Handler().ServeHTTP(w, r)
+			return w.Result(), nil
+		})}))
+		channel, ts, err := api.PostMessageContext(t.Context(), "oncall", slack.MsgOptionBlocks(slack.NewActionBlock("b", action("ack", "Acknowledge", "", ""))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for after, want := range map[time.Duration]error{patience - time.Millisecond: nil, patience + time.Millisecond: ErrTimeout} {
+			answerAfter = after
+			start := time.Now()
+			if err := b.Click(t.Context(), Click{Channel: channel, TS: ts, ActionID: "ack"}); !errors.Is(err, want) {
+				t.Errorf("an app that takes %v: %v", after, err)
+			}
+			if took := time.Since(start); took > patience {
+				t.Errorf("the person waited %v", took)
+			}
+		}
+		w := httptest.NewRecorder()
+		answerAfter = time.Minute
+		if err := b.Click(t.Context(), Click{Channel: channel, TS: ts, ActionID: "ack"}); !errors.Is(err, ErrTimeout) {
+			t.Error(err)
+		}
+		b.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/inbox/oncall", http.NoBody))
+		contains(t, w.Body.String(), "Watchtower did not respond in time.")
+		db.Close()
+	})
 }

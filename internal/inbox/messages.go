@@ -148,6 +148,44 @@ func affected(result sql.Result, err error) (bool, error) {
 	return n > 0, err
 }
 
+// answers returns what a person alone was told about the messages of an interval, or in their threads, oldest first.
+func (a archive) answers(ctx context.Context, channelID, user string, in interval) ([]message, error) {
+	rows, err := a.db.QueryContext(ctx, selectMessage+` AND ephemeral = ? AND deleted_us = 0
+		AND (about_us BETWEEN ? AND ? OR about_us = 0 AND thread_us BETWEEN ? AND ?) ORDER BY ts_us`,
+		channelID, user, max(in.from, 1), in.to, max(in.from, 1), in.to)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []message
+	for rows.Next() {
+		m, err := scanMessage(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, m)
+	}
+	return found, rows.Err()
+}
+
+// listeners returns who was ever told something in private.
+func (a archive) listeners(ctx context.Context) ([]string, error) {
+	rows, err := a.db.QueryContext(ctx, `SELECT DISTINCT ephemeral FROM inbox_messages WHERE ephemeral <> '' ORDER BY ephemeral`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		found = append(found, id)
+	}
+	return found, rows.Err()
+}
+
 // versions returns what the messages of an interval said before, oldest first.
 func (a archive) versions(ctx context.Context, channelID string, in interval) (map[stamp][]version, error) {
 	rows, err := a.db.QueryContext(ctx, `SELECT ts_us, written_us, body FROM inbox_versions

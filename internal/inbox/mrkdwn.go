@@ -25,6 +25,7 @@ type renderer struct {
 	channels map[string]string // name by ID, for <#C…>
 	people   directory         // for <@U…> and <!subteam^S…>
 	location *time.Location
+	controls *controls // of the message or view that is rendered; nil: nothing in it can be used
 }
 
 // readEmoji reads lines of name and glyph.
@@ -356,12 +357,12 @@ func (in *inliner) control(s string) int {
 		return 0
 	}
 	target, label, _ := strings.Cut(inside, "|")
-	in.out.WriteString(in.renderer.control(unescape(target), unescape(label)))
+	in.out.WriteString(in.renderer.mark(unescape(target), unescape(label)))
 	return end + 1
 }
 
-// control renders a link or a mention. Its label is plain text but for emoji.
-func (r renderer) control(target, label string) string {
+// mark renders a link or a mention. Its label is plain text but for emoji.
+func (r renderer) mark(target, label string) string {
 	text := string(r.plain(label))
 	switch {
 	case strings.HasPrefix(target, "@"):

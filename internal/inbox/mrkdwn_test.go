@@ -74,10 +74,20 @@ func golden(t *testing.T, path string, render func(string) string) {
 }
 
 // unsafe reads HTML as a browser does and says what in it could do harm; nothing is empty.
-func unsafe(s string) string {
+func unsafe(s string) string { return unsafeWith(s, nil, nil) }
+
+// unsafePage also allows what a page has around what people wrote: forms of its own.
+func unsafePage(s string) string {
+	return unsafeWith(s, strings.Fields("dialog fieldset form label legend noscript optgroup option select small textarea"),
+		strings.Fields("action aria-describedby aria-hidden aria-invalid aria-labelledby aria-required autocomplete data-close data-confirm data-live data-use for "+
+			"inputmode label method multiple name novalidate placeholder rows selected size tabindex value"))
+}
+
+func unsafeWith(s string, moreTags, moreAttributes []string) string {
 	tags := strings.Fields("a article b blockquote br button code del details div em figcaption figure h2 h3 h4 h5 h6 hr img input li mark ol p pre s span strong " +
 		"summary table tbody td th thead time tr u ul")
 	attributes := strings.Fields("alt align aria-hidden aria-label checked class datetime disabled height href id loading rel role src start target title type width")
+	tags, attributes = append(tags, moreTags...), append(attributes, moreAttributes...)
 	tokens := html.NewTokenizer(strings.NewReader(s))
 	for {
 		switch tokens.Next() {
@@ -94,10 +104,10 @@ func unsafe(s string) string {
 				if !slices.Contains(attributes, a.Key) {
 					return "an attribute " + a.Key
 				}
-				if (a.Key == "href" || a.Key == "src") && !harmless(a.Val) {
+				if (a.Key == "href" || a.Key == "src" || a.Key == "action") && !harmless(a.Val) {
 					return "an address " + a.Val
 				}
-				if token.Data == "input" && a.Key == "type" && a.Val != "checkbox" {
+				if token.Data == "input" && a.Key == "type" && a.Val != "checkbox" && moreTags == nil {
 					return "an input " + a.Val
 				}
 			}

@@ -66,7 +66,7 @@ func TestPage(t *testing.T) {
 	contains(t, oncall.page, "<title>(1) #oncall · Inbox</title>", "1 firing", `class="message resolved"`, `class="message firing"`,
 		"✅ Resolved: share availability", "edited 2 times", "🔴 share: sharing a post fails for 9.8% of attempts",
 		"<b>4 replies</b>", "also sent to the channel", "replied to a thread", `<h3>API error rate</h3>`, `<td align="right">900 ms</td>`,
-		`<a class="button primary" href="http://localhost:9911/playbooks/api-error-rate"`, "Only visible to @U0PRIYA", `title="Watchtower">`,
+		`<a class="button primary" href="http://localhost:9911/playbooks/api-error-rate"`, "<option value=\"U0PRIYA\">U0PRIYA</option>", `title="Watchtower">`,
 		">Yesterday<", "<s>Rolled back</s>", `<meta http-equiv="refresh"`)
 	if !strings.Contains(oncall.policy, "script-src 'self'") || strings.Contains(oncall.policy, "unsafe") {
 		t.Errorf("the security policy is %q", oncall.policy)
@@ -170,7 +170,7 @@ func TestHostileNames(t *testing.T) {
 			channel = "c0oncall9" // Looks like an ID in capitals.
 		}
 		id, ts := d.post(t, channel, saying("*here* in "+channel), slack.MsgOptionUsername(`"><script>alert(1)</script>`), slack.MsgOptionIconEmoji(":fire:"))
-		for _, path := range []string{viewOf(channelOfName(channel, id)).Href, "/inbox/" + id, "/inbox/" + id + "/" + ts} {
+		for _, path := range []string{d.viewOf(channelOfName(channel, id)).Href, "/inbox/" + id, "/inbox/" + id + "/" + ts} {
 			got := d.get(t, path)
 			if got.status != 200 || !strings.Contains(got.page, "in "+channel) || strings.Contains(got.page, "<script>alert") {
 				t.Errorf("%s: %d", path, got.status)
@@ -193,6 +193,10 @@ func TestHostileMessage(t *testing.T) {
 			slack.NewContextBlock("", mrkdwn(evil), image),
 			slack.NewActionBlock("", button("1", evil[:40], "https://x.example/?"+url.QueryEscape(evil)), button("2", evil[:40], "javascript:alert(1)"), button("3", evil[:20], "")),
 			slack.NewImageBlock("data:image/svg+xml,x", evil, "", plain(evil)),
+			slack.NewActionBlock(evil, hostileElements(evil)...),
+			slack.NewInputBlock(evil+"2", plain(evil), plain(evil), &slack.PlainTextInputBlockElement{
+				Type: "plain_text_input", ActionID: evil + "2", Placeholder: plain(evil), InitialValue: evil, Multiline: true,
+			}),
 			slack.NewMarkdownBlock("", evil+"\n\n"+evil),
 			slack.NewRichTextBlock("", slack.NewRichTextSection(slack.NewRichTextSectionTextElement(evil, nil), slack.NewRichTextSectionLinkElement("javascript:x", evil, nil))),
 			slack.NewTableBlock("").AddRow(slack.NewTableRawTextCell(evil)),
@@ -202,15 +206,31 @@ func TestHostileMessage(t *testing.T) {
 			ImageURL: "javascript:x", Fields: []slack.AttachmentField{{Title: evil, Value: evil}},
 		}, slack.Attachment{Fallback: evil}))
 	d.post(t, id, saying(evil), slack.MsgOptionTS(ts), slack.MsgOptionBroadcast())
+	d.upload(t, slack.UploadFileParameters{Filename: evil, Title: evil, AltTxt: evil, Channel: id, InitialComment: evil}, []byte(evil))
+	d.upload(t, slack.UploadFileParameters{Filename: evil, Title: evil, AltTxt: evil, Channel: id}, picture(t, 1, 1))
 	if _, _, _, err := d.client.UpdateMessageContext(t.Context(), id, ts, saying(evil+" edited")); err != nil {
 		t.Fatal(err)
 	}
 	_, stream, _ := strings.Cut(d.get(t, "/inbox/oncall").page, `<div class="stream" id="stream">`)
 	stream, _, ok := strings.Cut(stream, "</main>")
-	if fault := unsafe(stream); !ok || fault != "" {
+	if fault := unsafePage(stream); !ok || fault != "" {
 		t.Errorf("the page has %s", fault)
 	}
 	contains(t, stream, "&lt;script&gt;alert(1)")
+}
+
+// hostileElements are one of each, with a text that is hostile wherever there is one.
+func hostileElements(evil string) []slack.BlockElement {
+	short := evil[:40]
+	options := []*slack.OptionBlockObject{slack.NewOptionBlockObject(evil, plain(short), plain(short)), slack.NewOptionBlockObject("2", plain(short), nil)}
+	confirm := slack.NewConfirmationBlockObject(plain(evil), plain(evil), plain(evil[:12]), plain(evil[:12]))
+	choose := slack.NewOptionsGroupSelectBlockElement(slack.OptTypeStatic, plain(evil), evil, slack.NewOptionGroupBlockElement(plain(short), options...))
+	choose.Confirm = confirm
+	return []slack.BlockElement{
+		choose, slack.NewOverflowBlockElement(evil+"3", options...).WithConfirm(confirm), slack.NewCheckboxGroupsBlockElement(evil+"4", options...),
+		slack.NewRadioButtonsBlockElement(evil+"5", options...), slack.NewDatePickerBlockElement(evil + "6"),
+		slack.NewButtonBlockElement(evil+"7", evil, plain(short)).WithConfirm(confirm).WithStyle(slack.StyleDanger),
+	}
 }
 
 func TestWait(t *testing.T) {

@@ -99,13 +99,13 @@ func (r renderer) richPiece(piece object) string {
 		}
 		return html.EscapeString(":" + name + ":")
 	case "user":
-		return r.control("@"+str(piece, "user_id"), "")
+		return r.mark("@"+str(piece, "user_id"), "")
 	case "usergroup":
-		return r.control("!subteam^"+str(piece, "usergroup_id"), "")
+		return r.mark("!subteam^"+str(piece, "usergroup_id"), "")
 	case "channel":
-		return r.control("#"+str(piece, "channel_id"), "")
+		return r.mark("#"+str(piece, "channel_id"), "")
 	case "broadcast":
-		return r.control("!"+str(piece, "range"), "")
+		return r.mark("!"+str(piece, "range"), "")
 	case "date":
 		return r.date("!date^"+str(piece, "timestamp")+"^"+str(piece, "format"), html.EscapeString(str(piece, "fallback")))
 	case "color":

@@ -3,8 +3,11 @@ package inbox
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -71,6 +74,15 @@ func (m modal) wire() object {
 		w["previous_view_id"] = m.previous
 	}
 	return w
+}
+
+// state changes whenever the view must be drawn anew: not while a person fills it in.
+func (m modal) state() string {
+	sum := sha256.New()
+	for _, block := range slices.Sorted(maps.Keys(m.errors)) {
+		fmt.Fprintln(sum, block, m.errors[block])
+	}
+	return m.id + "." + m.hash + "." + hex.EncodeToString(sum.Sum(nil)[:6])
 }
 
 func (m modal) flag(name string) bool {

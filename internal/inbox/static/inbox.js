@@ -1,63 +1,186 @@
-// Keeps an open page current. The page works without it: it then reloads by itself now and then.
+// Keeps an open page current and sends what people do without leaving it. The page works without it: it then reloads by
+// itself now and then, and its buttons are plain forms.
 "use strict";
 (function () {
   var version = document.body.dataset.version;
   var live = document.getElementById("live");
   var scroll = document.getElementById("scroll");
   var busy = false, again = false;
+  var opener = ""; // ID of what was used when a view opened
+
+  function byId(id) { return id ? document.getElementById(id) : null; }
 
   function atEnd() {
     return Math.abs(scroll.scrollTop) < 40; // The stream is laid out from its end.
   }
 
-  // Takes the new page's channels and messages and leaves open what the reader had opened.
+  // What a person has typed or chosen and not sent yet stays.
+  function keepEntries(from, to) {
+    from.querySelectorAll("input[id], textarea[id], select[id]").forEach(function (old) {
+      var twin = to.getElementById(old.id);
+      if (!twin || twin.tagName !== old.tagName) { return; }
+      if (old.type === "checkbox" || old.type === "radio") {
+        if (old.checked !== old.defaultChecked) { twin.checked = old.checked; }
+      } else if (old.tagName !== "SELECT" && old.value !== old.defaultValue) { twin.value = old.value; }
+    });
+  }
+
+  // Takes the new page's channels, messages and view, and leaves open what the reader had opened.
   function take(html) {
     var fresh = new DOMParser().parseFromString(html, "text/html");
+    if (!fresh.getElementById("stream")) { location.reload(); return; }
     var end = atEnd();
     var heightBefore = scroll.scrollHeight, topBefore = scroll.scrollTop;
+    var focus = document.activeElement && document.activeElement.id;
     var seen = new Set(Array.from(document.querySelectorAll(".message"), function (m) { return m.id; }));
     document.querySelectorAll("details").forEach(function (d) {
-      var twin = fresh.getElementById(d.id);
-      if (twin) { twin.open = d.open; }
+      var twin = d.id && fresh.getElementById(d.id);
+      if (twin && (d.open || !twin.querySelector(".replies"))) { twin.open = d.open; }
     });
-    ["side", "main"].forEach(function (id) {
-      var from = fresh.getElementById(id), to = document.getElementById(id);
-      if (!from || !to) { return; }
-      if (id === "side") { to.replaceChildren.apply(to, from.childNodes); return; }
-      var bar = from.querySelector(".bar"), stream = from.querySelector("#stream");
-      document.querySelector(".bar").replaceWith(bar);
-      document.getElementById("stream").replaceWith(stream);
+    keepEntries(document.getElementById("stream"), fresh);
+    ["side", "outage"].forEach(function (id) {
+      byId(id).replaceChildren.apply(byId(id), fresh.getElementById(id).childNodes);
     });
+    if (!byId("me").matches(":focus")) { document.querySelector(".bar").replaceWith(fresh.querySelector(".bar")); }
+    byId("stream").replaceWith(fresh.getElementById("stream"));
     document.querySelectorAll(".message").forEach(function (m) {
       if (!seen.has(m.id)) { m.classList.add("new"); }
     });
     document.title = fresh.title;
     document.body.dataset.version = version = fresh.body.dataset.version;
-    live = document.getElementById("live");
-    live.hidden = false;
+    live = byId("live");
+    live.hidden = !connected;
     scroll.scrollTop = end ? 0 : topBefore - (scroll.scrollHeight - heightBefore);
+    takeView(fresh.getElementById("modal"), focus);
+    if (focus && !byId("modal") && byId(focus)) { byId(focus).focus({ preventScroll: true }); }
+  }
+
+  // Shows the view that is open now. One that is being filled in is left alone.
+  function takeView(fresh, focus) {
+    var old = byId("modal");
+    if (old && fresh && old.dataset.state === fresh.dataset.state) { return; }
+    if (!old && fresh) { opener = focus; }
+    if (old) { old.remove(); }
+    if (fresh) { byId("modals").append(fresh); showView(); }
+    else if (old && byId(opener)) { byId(opener).focus({ preventScroll: true }); }
+  }
+
+  function showView() {
+    var view = byId("modal");
+    if (!view) { return; }
+    view.removeAttribute("open"); // It was there for browsers without scripts; now it takes the focus.
+    view.showModal();
+    var first = view.querySelector("[aria-invalid=true]") || view.querySelector(".modal-body .field, .modal-body input:not([type=hidden])");
+    if (first) { first.focus(); }
+  }
+
+  // Someone is answering a question or choosing from a menu: nothing moves under their hand.
+  function occupied() {
+    return document.querySelector("#stream dialog[open]") || document.querySelector("#stream .menu[open]");
   }
 
   function refresh() {
-    if (busy) { again = true; return; }
+    if (busy || occupied()) { again = true; return; }
     busy = true;
     fetch(location.pathname + location.search, { headers: { Accept: "text/html" } })
       .then(function (r) { return r.text(); })
       .then(take)
       .catch(function () {})
+      .then(free);
+  }
+
+  function free() {
+    busy = false;
+    if (again && !occupied()) { again = false; refresh(); }
+  }
+
+  // Sends a form and shows the page that comes back.
+  function send(form, data, by) {
+    form.setAttribute("aria-busy", "true");
+    if (by) { by.classList.add("pending"); }
+    busy = true;
+    return fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(data), headers: { Accept: "text/html" } })
+      .then(function (r) {
+        return r.ok ? r.text().then(take) : r.text().then(function (said) { tell(form, said); });
+      })
+      .catch(function () { tell(form, "The inbox could not be reached. Try again."); })
       .then(function () {
-        busy = false;
-        if (again) { again = false; refresh(); }
+        form.removeAttribute("aria-busy");
+        if (by) { by.classList.remove("pending"); }
+        again = true; // What happened meanwhile.
+        free();
       });
   }
 
+  function tell(form, text) {
+    var note = document.createElement("p");
+    note.className = "notice";
+    note.setAttribute("role", "alert");
+    note.textContent = text;
+    form.append(note);
+  }
+
+  function closeMenus(but) {
+    document.querySelectorAll("#stream .menu[open]").forEach(function (m) { if (m !== but) { m.open = false; } });
+  }
+
+  document.addEventListener("submit", function (e) {
+    var form = e.target, by = e.submitter;
+    if (!form.matches("[data-live]")) { return; }
+    e.preventDefault();
+    if (form.getAttribute("aria-busy")) { return; }
+    if (by && by.dataset.confirm) { ask(by.dataset.confirm); return; }
+    var data = new FormData(form, by);
+    closeDialogs();
+    closeMenus();
+    send(form, data, by);
+  });
+
+  // A choice in a message is told as soon as it is made.
+  document.addEventListener("change", function (e) {
+    var el = e.target;
+    if (el.matches("[data-submit]")) { el.form.submit(); return; }
+    if (!el.dataset.use || !el.form) { return; }
+    if (el.dataset.confirm) { ask(el.dataset.confirm); return; }
+    var data = new FormData(el.form);
+    data.set("click", el.dataset.use);
+    send(el.form, data);
+  });
+
+  document.addEventListener("click", function (e) {
+    var el = e.target.closest("a[data-use], [data-close]");
+    if (!e.target.closest(".menu")) { closeMenus(); free(); }
+    if (!el) { return; }
+    if (el.matches("[data-close]")) { el.closest("dialog").close(); return; }
+    var form = el.closest("form"), data = new FormData(form); // The browser opens the page, and the app is told.
+    data.set("click", el.dataset.use);
+    send(form, data);
+  });
+
+  function ask(id) { var d = byId(id); if (d) { d.showModal(); } }
+  function closeDialogs() { document.querySelectorAll("#stream dialog[open]").forEach(function (d) { d.close(); }); }
+
+  document.addEventListener("close", function () { setTimeout(free, 0); }, true);
+  document.addEventListener("cancel", function (e) {
+    if (e.target.id === "modal") { e.preventDefault(); byId("modal-close").requestSubmit(byId("modal").querySelector(".x")); }
+  }, true);
+  document.addEventListener("keydown", function (e) {
+    if (e.key === "Escape") {
+      var menu = document.querySelector("#stream .menu[open]");
+      if (menu) { menu.open = false; menu.querySelector("summary").focus(); free(); }
+    }
+  });
+  document.addEventListener("toggle", function (e) { if (e.target.matches(".menu") && e.target.open) { closeMenus(e.target); } }, true);
+
   var here = document.querySelector(".side .active");
   if (here) { here.scrollIntoView({ block: "nearest", inline: "nearest" }); }
-  var target = location.hash && document.getElementById(location.hash.slice(1));
+  var target = location.hash && byId(location.hash.slice(1));
   if (target) { target.scrollIntoView({ block: "center" }); }
+  showView();
 
+  var connected = false;
   var events = new EventSource("/inbox/events");
-  events.onopen = function () { live.hidden = false; };
-  events.onerror = function () { live.hidden = true; };
+  events.onopen = function () { connected = true; live.hidden = false; };
+  events.onerror = function () { connected = false; live.hidden = true; };
   events.onmessage = function (e) { if (e.data !== version) { refresh(); } };
 })();
