@@ -24,9 +24,11 @@ type client struct {
 // urlFlag adds --url to a command that asks a running server.
 func urlFlag(cmd *cobra.Command) func() client {
 	url := cmd.Flags().String("url", defaultURL, "address of the running server")
-	return func() client {
-		return client{url: strings.TrimRight(*url, "/"), http: &http.Client{Timeout: 60 * time.Second}}
-	}
+	return func() client { return newClient(*url) }
+}
+
+func newClient(url string) client {
+	return client{url: strings.TrimRight(url, "/"), http: &http.Client{Timeout: 60 * time.Second}}
 }
 
 // get fetches path; an answer other than 200 is an error with the server's sentence.

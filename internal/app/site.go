@@ -26,10 +26,11 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		return err
 	}
 	handlers := map[string]http.Handler{
-		"/api/v1/": a.prometheusAPI(),
-		"/api/v2/": a.pipeline.API(),
-		"/graph":   http.HandlerFunc(showQuery),
-		"/metrics": promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
+		"/api/v1/":                        a.prometheusAPI(),
+		"/api/v2/":                        a.pipeline.API(),
+		"/api/watchtower/v1/page/preview": http.HandlerFunc(a.servePreview),
+		"/graph":                          http.HandlerFunc(showQuery),
+		"/metrics":                        promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
 	}
 	maps.Copy(handlers, a.slackHandlers())
 	if a.inbox != nil {

@@ -114,7 +114,7 @@ func TestSlackConfigsKeepTheirMeaning(t *testing.T) {
 		if p.Username != "Night watch" || p.Text != "wake up &lt;now&gt;" {
 			t.Errorf("username %q, text %q", p.Username, p.Text)
 		}
-		shown := readable(p.Text, p.Blocks)
+		shown := inPlain(p.Text, p.Blocks)
 		for _, want := range []string{
 			"🔴 Firing: share & co", "<https://x.example|look> at 1", "<!here>", "hello", "foot",
 			"*Zone*\na", "[Details](https://details.example/)", "[Graph](https://graph.example/)",
@@ -140,8 +140,8 @@ func TestDefaultTemplatesAreNotShown(t *testing.T) {
 		r.n = r.notifier(&conf)
 		r.notify(group{reason: notify.ReasonFirstNotification}, fires(share(), time.Now()))
 		p := f.pages("teams")[0]
-		if strings.Contains(readable(p.Text, p.Blocks), "FIRING:1") || p.Username != "" {
-			t.Errorf("Alertmanager's defaults are shown: %s", readable(p.Text, p.Blocks))
+		if strings.Contains(inPlain(p.Text, p.Blocks), "FIRING:1") || p.Username != "" {
+			t.Errorf("Alertmanager's defaults are shown: %s", inPlain(p.Text, p.Blocks))
 		}
 	})
 }

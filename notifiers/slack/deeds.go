@@ -78,6 +78,9 @@ func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool
 
 // clickedOn finds the record of a click: by its id, else by where the page is.
 func (o *outbox) clickedOn(c clicked) (*record, error) {
+	if c.record == previewRecord {
+		return nil, errPreview
+	}
 	for _, rec := range o.records {
 		if rec.id == c.record || c.record == "" && rec.ts == c.at.ts && rec.channelID == c.at.channelID {
 			if rec.state == resolved {

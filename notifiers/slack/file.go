@@ -62,22 +62,33 @@ func (o *outbox) picture(rec *record, f *file) {
 // settlePicture shows an uploaded picture in the page, unless it is over.
 func (o *outbox) settlePicture(r *row, fileID string) {
 	rec := r.rec
-	alt := r.payload.File.Alt
+	shown := picture{FileID: fileID, Alt: r.payload.File.Alt, Tries: r.payload.Tries}
 	o.settleThread(r)
 	if rec.closed || rec.state != firing || rec.memory.Digest != "" {
 		return
 	}
-	rec.memory.Incident.Picture = picture{FileID: fileID, Alt: alt}
+	rec.memory.Incident.Picture = shown
 	in := rec.memory.Incident
 	o.revise(rec, &in, false)
 }
 
-// withoutPicture gives the page up to the picture that Slack does not show.
-func (o *outbox) withoutPicture(r *row) {
+// settleUnseen is for a page whose picture Slack refuses: it needs a moment with
+// every file. The page does not wait for it: it goes out without, and the picture
+// comes again a little later.
+func (o *outbox) settleUnseen(r *row, now time.Time) {
 	rec := r.rec
-	rec.memory.Incident.Picture = picture{Alt: rec.memory.Incident.Picture.Alt}
+	refused := rec.memory.Incident.Picture
+	rec.memory.Incident.Picture = picture{}
 	in := rec.memory.Incident
 	root, _ := in.page()
 	r.payload.Root, r.payload.Picture = &root, false
-	o.logger.Warn("slack does not show the picture of a page, the page goes out without", "channel", rec.channel)
+	o.keep(r)
+	if refused.Tries++; refused.Tries > maxPictureTries {
+		o.logger.Warn("slack does not show the picture of a page, the page stays without", "channel", rec.channel)
+		return
+	}
+	o.enqueue(rec, &row{
+		kind: kindPicture, createdAt: now, nextAt: now.Add(pictureWait << (refused.Tries - 1)),
+		payload: payload{File: &file{Name: "incident.png", Alt: refused.Alt}, FileID: refused.FileID, Tries: refused.Tries},
+	})
 }

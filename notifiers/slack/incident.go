@@ -81,6 +81,7 @@ type playbook struct {
 type picture struct {
 	FileID string `json:"file_id,omitempty"`
 	Alt    string `json:"alt,omitempty"`
+	Tries  int    `json:"tries,omitempty"` // how often Slack has refused to show it
 }
 
 // duty is who is on call, and who is next.

@@ -119,8 +119,9 @@ type job struct {
 	at        place  // where the message goes
 	lookIn    string // channel whose history tells whether it is there
 	post      post
-	file      *file // to upload, in place of the post
-	isReply   bool  // in the thread of a page
+	file      *file  // to upload, in place of the post
+	fileID    string // of a file that is uploaded already
+	isReply   bool   // in the thread of a page
 	unsure    bool
 	page      pageKey
 }
@@ -167,7 +168,7 @@ func (o *outbox) next(l *lane, now time.Time) (j *job, wait time.Duration, more 
 func (l *lane) pick(now time.Time) *row {
 	var best *row
 	for _, rec := range l.records {
-		r := rec.head()
+		r := rec.head(now)
 		if r != nil && (best == nil || r.before(best, now)) {
 			best = r
 		}
@@ -176,17 +177,23 @@ func (l *lane) pick(now time.Time) *row {
 }
 
 // head is the row of an incident that has to go first.
-func (rec *record) head() *row {
+func (rec *record) head(now time.Time) *row {
 	if len(rec.rows) > 0 {
 		return rec.rows[0]
 	}
 	if len(rec.thread) == 0 || rec.ts == "" {
 		return nil
 	}
-	if i := slices.IndexFunc(rec.thread, func(r *row) bool { return r.kind == kindPicture }); i >= 0 {
-		return rec.thread[i]
+	first := rec.thread[0]
+	for _, r := range rec.thread {
+		switch due := !r.nextAt.After(now); {
+		case r.kind == kindPicture && due:
+			return r
+		case first.kind == kindPicture && r.kind != kindPicture:
+			first = r // a picture that has to wait holds nothing up
+		}
 	}
-	return rec.thread[0]
+	return first
 }
 
 // rank orders the kinds of rows that could be sent now.
@@ -231,7 +238,7 @@ func (o *outbox) job(r *row, ws *workspace) *job {
 	j.page = pageKey{rec.memory.Receiver, rec.memory.Index, rec.memory.GroupKey, rec.openedAt, rec.memory.Gone}
 	switch {
 	case r.kind == kindPicture:
-		j.file = r.payload.File
+		j.file, j.fileID = r.payload.File, r.payload.FileID
 		return j
 	case r.payload.File != nil:
 		j.file, j.at = r.payload.File, place{channel: rec.channelID, threadTS: rec.ts}
@@ -278,6 +285,9 @@ type outcome struct {
 func (o *outbox) perform(ctx context.Context, j *job) outcome {
 	ctx, cancel := outlive(ctx, lastCall)
 	defer cancel()
+	if j.fileID != "" {
+		return outcome{fileID: j.fileID}
+	}
 	if j.file != nil {
 		id, f := j.workspace.upload(ctx, j.at, j.file)
 		return outcome{fault: f, fileID: id}

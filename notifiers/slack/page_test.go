@@ -2,7 +2,6 @@ package slack
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -19,76 +18,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the golden files")
-
-// readable writes a message as a person sees it, one block after the other.
-func readable(text string, blocks []byte) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "[lock screen] %s\n", strings.ReplaceAll(text, "\n", "\n              "))
-	var list []struct {
-		Type     string
-		Text     json.RawMessage
-		ImageURL string              `json:"image_url"`
-		File     struct{ ID string } `json:"slack_file"`
-		AltText  string              `json:"alt_text"`
-		Fields   []struct{ Text string }
-		Elements []struct {
-			Text json.RawMessage
-			URL  string
-		}
-		Accessory struct{ Text json.RawMessage }
-	}
-	if len(blocks) > 0 {
-		if err := json.Unmarshal(blocks, &list); err != nil {
-			return err.Error()
-		}
-	}
-	for _, block := range list {
-		b.WriteString("\n")
-		switch block.Type {
-		case "header":
-			fmt.Fprintf(&b, "# %s\n", textOf(block.Text))
-		case "actions":
-			for _, e := range block.Elements {
-				b.WriteString("[" + textOf(e.Text) + "]")
-				if e.URL != "" {
-					b.WriteString("(" + e.URL + ")")
-				}
-				b.WriteString(" ")
-			}
-			b.WriteString("\n")
-		case "context":
-			for _, e := range block.Elements {
-				fmt.Fprintf(&b, "%s ", textOf(e.Text))
-			}
-			b.WriteString("\n")
-		case "image":
-			fmt.Fprintf(&b, "(image %s: %s)\n", cmp.Or(block.ImageURL, block.File.ID), block.AltText)
-		default:
-			if len(block.Text) > 0 {
-				b.WriteString(textOf(block.Text))
-				if label := textOf(block.Accessory.Text); label != "" {
-					b.WriteString("  [" + label + "]")
-				}
-				b.WriteString("\n")
-			}
-			for _, f := range block.Fields {
-				b.WriteString(f.Text + "\n")
-			}
-		}
-	}
-	return b.String()
-}
-
-// textOf is the text of a text object, or of a markdown block.
-func textOf(raw json.RawMessage) string {
-	var object struct{ Text string }
-	if json.Unmarshal(raw, &object) == nil {
-		return object.Text
-	}
-	var s string
-	_ = json.Unmarshal(raw, &s)
-	return s
-}
 
 var goldenTime = time.Date(2026, 11, 20, 3, 12, 0, 0, time.UTC)
 
@@ -265,7 +194,7 @@ func TestGoldenStorm(t *testing.T) {
 		if err := checkMessage(m.Text, m.Blocks); err != nil {
 			t.Error(err)
 		}
-		shown += "────\n" + readable(m.Text, m.Blocks)
+		shown += "────\n" + inPlain(m.Text, m.Blocks)
 	}
 	golden(t, "storm.golden.txt", []byte(shown))
 }
@@ -281,22 +210,22 @@ func TestGoldenPages(t *testing.T) {
 			if err := json.Indent(&indented, page.Blocks, "", "  "); err != nil {
 				t.Fatal(err)
 			}
-			shown := readable(page.Text, page.Blocks)
+			shown := inPlain(page.Text, page.Blocks)
 			for i, part := range in.threadOf(over) {
 				m := part.message
 				if err := checkMessage(m.Text, m.Blocks); err != nil {
 					t.Error(err)
 				}
-				shown += fmt.Sprintf("\n──── in the thread, %d ────\n%s", i+1, readable(m.Text, m.Blocks))
+				shown += fmt.Sprintf("\n──── in the thread, %d ────\n%s", i+1, inPlain(m.Text, m.Blocks))
 			}
 			if in.state() == firing {
 				later := in
 				later.At = in.At.Add(time.Hour)
 				m := later.repeated()
-				shown += "\n──── repeated ────\n" + readable(m.Text, m.Blocks)
+				shown += "\n──── repeated ────\n" + inPlain(m.Text, m.Blocks)
 			} else {
 				m := in.resolvedReply()
-				shown += "\n──── resolved ────\n" + readable(m.Text, m.Blocks)
+				shown += "\n──── resolved ────\n" + inPlain(m.Text, m.Blocks)
 			}
 			golden(t, name+".golden.json", indented.Bytes())
 			golden(t, name+".golden.txt", []byte(shown))

@@ -111,6 +111,8 @@ type payload struct {
 	Message   *message `json:"message,omitempty"` // of a thread row
 	File      *file    `json:"file,omitempty"`    // of a thread row or a picture row
 	Picture   bool     `json:"picture,omitempty"` // Root shows an uploaded file
+	FileID    string   `json:"file_id,omitempty"` // of a picture row whose file Slack has already
+	Tries     int      `json:"tries,omitempty"`   // of a picture row: how often Slack refused to show it
 	Upto      int      `json:"upto,omitempty"`    // of a storm: the last incident that Reply lists
 }
 

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// maxPictureTries is how often a page is tried with its picture: half a second,
-// one, two and four seconds apart.
+// maxPictureTries is how often a page is tried again with its picture: after half a
+// second, one, two, four and eight seconds.
 const (
-	maxPictureTries = 4
+	maxPictureTries = 5
 	pictureWait     = 500 * time.Millisecond
 )
 
@@ -202,18 +202,6 @@ func (o *outbox) settleFault(l *lane, j *job, f *fault, now time.Time) {
 // keep writes a row that waits again.
 func (o *outbox) keep(r *row) {
 	o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRow(ctx, tx, r) })
-}
-
-// settleUnseen is for a page whose picture Slack does not take, or not yet: it
-// needs a moment with every file.
-func (o *outbox) settleUnseen(r *row, now time.Time) {
-	if r.attempts++; r.attempts > maxPictureTries {
-		r.attempts = 0
-		o.withoutPicture(r)
-	} else {
-		r.nextAt = now.Add(pictureWait << (r.attempts - 1))
-	}
-	o.keep(r)
 }
 
 // settleGone is for a page that was deleted or can no longer be edited: it is
