@@ -69,7 +69,7 @@ func (a *App) announce(ctx context.Context) error {
 }
 
 // finishPages marks the pages of incidents that ended while we were away, or
-// while they were silenced.
+// while they were silenced, and keeps the figures of the others current.
 func (a *App) finishPages(ctx context.Context) error {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
@@ -79,6 +79,7 @@ func (a *App) finishPages(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 			a.slack.Finish(ctx, a.pipeline.Firing)
+			a.slack.Refresh(ctx, a.annotationsOf)
 			timer.Reset(sweep)
 		}
 	}

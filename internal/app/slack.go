@@ -108,6 +108,21 @@ func (a *App) posted(receiver string, index int, groupKey string, since time.Tim
 	return page.ChannelID, page.TS, ok && !page.At.Before(since.Add(-peerClock))
 }
 
+// annotationsOf are the present annotations of a group's firing alerts, by
+// fingerprint.
+func (a *App) annotationsOf(groupKey string) map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for _, in := range a.pipeline.Incidents() {
+		if in.GroupKey != groupKey {
+			continue
+		}
+		for _, al := range in.Alerts {
+			out[al.Fingerprint] = al.Annotations
+		}
+	}
+	return out
+}
+
 // slackHandlers serve what Slack posts to us.
 func (a *App) slackHandlers() map[string]http.Handler {
 	notHere := func(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ type metrics struct {
 	evidence  *prometheus.CounterVec
 	clicks    *prometheus.CounterVec
 	storms    prometheus.Counter
+	refreshed prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, depth, oldest func() float64) *metrics {
@@ -64,6 +65,10 @@ func newMetrics(reg prometheus.Registerer, depth, oldest func() float64) *metric
 			Name: "watchtower_slack_interactions_total",
 			Help: "Buttons and forms by what was asked for and whether it was done or refused.",
 		}, []string{"action", "outcome"}),
+		refreshed: factory.NewCounter(prometheus.CounterOpts{
+			Name: "watchtower_slack_refreshed_total",
+			Help: "Pages that were edited because their figures had changed.",
+		}),
 		storms: factory.NewCounter(prometheus.CounterOpts{
 			Name: "watchtower_slack_storms_total",
 			Help: "Storms: times when so many incidents began in a channel that they share one message.",
