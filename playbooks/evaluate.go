@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -81,9 +82,7 @@ func answers(ctx context.Context, exprs []string, query Query, at time.Time) []a
 			ask = append(ask, expr)
 		}
 	}
-	for expr, a := range askAll(ctx, ask, query, at) {
-		known[expr] = a
-	}
+	maps.Copy(known, askAll(ctx, ask, query, at))
 	out := make([]answer, len(exprs))
 	for i, expr := range exprs {
 		out[i] = known[expr]
@@ -102,15 +101,15 @@ func askAll(ctx context.Context, exprs []string, query Query, at time.Time) map[
 	replies := make(chan reply, len(exprs))
 	places := make(chan struct{}, queriesAtOnce)
 	got := map[string]answer{}
-	turns := time.Duration((len(exprs) + queriesAtOnce - 1) / queriesAtOnce)
-	ctx, cancel := context.WithTimeout(ctx, turns*queryPatience)
+	turns := (len(exprs) + queriesAtOnce - 1) / queriesAtOnce
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(turns)*queryPatience)
 	defer cancel()
 	if turns == 0 || ctx.Err() != nil {
 		return got
 	}
 	patience := queryPatience
 	if end, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(end)/turns)
+		patience = min(patience, time.Until(end)/time.Duration(turns))
 	}
 	collect := func(r reply) { got[r.expr] = r.answer }
 	for _, expr := range exprs {

@@ -136,8 +136,11 @@ func TestAnswered(t *testing.T) {
 		{"no number", []Sample{by("a=b", nan)}, []string{"→ no data"}},
 		{"no numbers last", []Sample{by("a=b", nan), by("a=c", -1)}, []string{"→ `a=c` **-1**", "→ `a=b` **no data**"}},
 		{"too many", routes(6), []string{"→ `route=/r5` **5**", "→ `route=/r4` **4**", "→ `route=/r3` **3**", "→ `route=/r2` **2**", "→ `route=/r1` **1**", "→ … and 1 more"}},
-		{"too many labels", []Sample{by("a=1 b=1 c=1 d=1", 3), by("a=2 b=2 c=1 d=2", 2), by("a=3 b=2 c=2 d=3", 1)},
-			[]string{"→ `a=1` `b=1` `d=1` **3**", "→ `a=2` `b=2` `d=2` **2**", "→ `a=3` `b=2` `d=3` **1**"}},
+		{
+			"too many labels",
+			[]Sample{by("a=1 b=1 c=1 d=1", 3), by("a=2 b=2 c=1 d=2", 2), by("a=3 b=2 c=2 d=3", 1)},
+			[]string{"→ `a=1` `b=1` `d=1` **3**", "→ `a=2` `b=2` `d=2` **2**", "→ `a=3` `b=2` `d=3` **1**"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, answered(c.samples, false).lines); diff != "" {

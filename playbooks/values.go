@@ -77,18 +77,16 @@ func inWords(s Sample, names []string) string {
 
 // table is one row for each sample and, when more is said, one for that.
 func table(samples []Sample, names []string, more string) []string {
-	head, rule := "|", "|"
-	for _, name := range names {
-		head += " " + code(name) + " |"
-		rule += " --- |"
-	}
-	rows := []string{head + " value |", rule + " ---: |"}
-	for _, s := range samples {
-		row := "|"
+	row := func(cell func(name string) string, last string) string {
+		var b strings.Builder
 		for _, name := range names {
-			row += " " + code(s.Labels[name]) + " |"
+			b.WriteString("| " + cell(name) + " ")
 		}
-		rows = append(rows, row+" "+number(s.Value)+" |")
+		return b.String() + "| " + last + " |"
+	}
+	rows := []string{row(code, "value"), row(func(string) string { return "---" }, "---:")}
+	for _, s := range samples {
+		rows = append(rows, row(func(name string) string { return code(s.Labels[name]) }, number(s.Value)))
 	}
 	if more != "" {
 		rows = append(rows, "| "+more+" "+strings.Repeat("|", len(names)+1))

@@ -45,15 +45,19 @@ func TestCoverage(t *testing.T) {
 	}{
 		{
 			"its page and its silence, by name", objective, nil,
-			Coverage{Alerts: 2, Covered: 2, Builtin: 2}, nil,
+			Coverage{Alerts: 2, Covered: 2, Builtin: 2},
+			nil,
 		},
 		{
 			"no page", objective + wt + "{alerts: {page: {disable: true}}}\n", nil,
-			Coverage{}, nil,
+			Coverage{},
+			nil,
 		},
 		{
-			"ceased traffic too", unlabeled + wt + "{alerts: {no_traffic_for: 1h}}\n", map[string]string{"playbooks/a.md": mine("a", "reviewed: 2026-01-01\nmatch: {alertname: WorksNot}\n")},
-			Coverage{Alerts: 3, Covered: 3, Builtin: 2}, nil,
+			"ceased traffic too", unlabeled + wt + "{alerts: {no_traffic_for: 1h}}\n",
+			map[string]string{"playbooks/a.md": mine("a", "reviewed: 2026-01-01\nmatch: {alertname: WorksNot}\n")},
+			Coverage{Alerts: 3, Covered: 3, Builtin: 2},
+			nil,
 		},
 		{
 			"nothing for the page", unlabeled, nil,
@@ -61,7 +65,8 @@ func TestCoverage(t *testing.T) {
 			[]string{"fault 5 playbook it pages but no playbook matches it: write one whose `match` fits alertname=WorksNot service=share slo=works, set the label"},
 		},
 		{
-			"nothing for the silence", unlabeled, map[string]string{
+			"nothing for the silence", unlabeled,
+			map[string]string{
 				"playbooks/a.md": mine("a", "reviewed: 2026-01-01\nmatch: {alertname: WorksNot}\n"), "playbooks/b.md": mine("telemetry-lost", "reviewed: 2026-01-01\n"),
 			},
 			Coverage{Alerts: 2, Covered: 1},
@@ -69,7 +74,8 @@ func TestCoverage(t *testing.T) {
 		},
 		{
 			"a reason", unlabeled + wt + "{no_playbook: nothing helps}\n", nil,
-			Coverage{Alerts: 2, Covered: 1, Excused: 1, Builtin: 1}, nil,
+			Coverage{Alerts: 2, Covered: 1, Excused: 1, Builtin: 1},
+			nil,
 		},
 		{
 			"a name that nothing has", unheard, nil,
