@@ -3,6 +3,9 @@ package notifiers
 import (
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/prometheus/common/model"
 	promconfig "github.com/prometheus/prometheus/config"
 
 	"github.com/watchtower-hub/watchtower/notifiers/cluster"
@@ -20,6 +23,10 @@ type Config struct {
 	OnCall string `yaml:"oncall,omitempty"`
 	// Cluster says which other instances this one notifies together with.
 	Cluster cluster.Config `yaml:"cluster,omitempty"`
+	// Fallback names receivers of alertmanager.yml that are told what another receiver could not be told.
+	Fallback []string `yaml:"fallback,omitempty"`
+	// FallbackAfter is how long a receiver may fail in a way that may pass before they are told. Zero: for ever.
+	FallbackAfter model.Duration `yaml:"fallback_after"`
 	// Slack says which Slack Watchtower itself is connected to.
 	Slack slack.Config `yaml:"slack,omitempty"`
 }
@@ -27,14 +34,15 @@ type Config struct {
 // DefaultConfig returns what holds when watchtower.yaml says nothing.
 func DefaultConfig() Config {
 	return Config{
-		Cluster: cluster.DefaultConfig(),
-		Slack:   slack.DefaultConfig(),
+		Cluster:       cluster.DefaultConfig(),
+		FallbackAfter: model.Duration(5 * time.Minute),
+		Slack:         slack.DefaultConfig(),
 	}
 }
 
 // Validate returns every fault of the section, joined. It opens no file: Load does.
 func (c Config) Validate() error {
-	faults := []error{c.Slack.Validate(), c.Cluster.Validate(), validateAlerting(c.Alerting)}
+	faults := []error{c.Slack.Validate(), c.Cluster.Validate(), c.validateFallback(), validateAlerting(c.Alerting)}
 	if c.OnCall != "" {
 		faults = append(faults, fmt.Errorf("notifiers.oncall: schedules and escalation are not part of this version; remove %q", c.OnCall))
 	}

@@ -22,6 +22,9 @@ type IntegrationStatus struct {
 	// LastError is the last failure, also if a later attempt succeeded.
 	LastError   string
 	LastErrorAt time.Time
+	// Fallbacks counts notifications that fallback receivers took in its place, FallbackAt is when they did last.
+	Fallbacks  int64
+	FallbackAt time.Time
 }
 
 // Failing reports whether the last attempt failed.
@@ -52,6 +55,16 @@ func (d *deliveries) record(key string, err error) {
 	} else {
 		s.LastSuccessAt = time.Now()
 	}
+	d.last[key] = s
+}
+
+// fellBack records that fallback receivers took a notification.
+func (d *deliveries) fellBack(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.last[key]
+	s.Fallbacks++
+	s.FallbackAt = time.Now()
 	d.last[key] = s
 }
 

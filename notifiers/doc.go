@@ -14,6 +14,7 @@
 //
 //   - slack_configs are served by Options.Slack, which may edit its message. One without any URL or token is not a
 //     fault: it means the Slack that Watchtower itself is connected to.
+//   - What a receiver cannot be told goes to the receivers of Config.Fallback, if there are any.
 //   - Silences and the notification log are on disk before a change is answered, respectively before a notification
 //     counts as sent, instead of every 15 minutes. The files have Alertmanager's format and names.
 //   - Gossip between instances is off unless Config.Cluster names an address. Without it nothing settles before the first

@@ -36,6 +36,27 @@ type fakeSlack struct {
 	confs []*amconfig.SlackConfig
 	fail  error         // Returned by Notify, retryable, while it is set.
 	slow  time.Duration // What Slack takes to answer; canceling does not help.
+	// faults are what Notify returns for a receiver. errHangs makes it wait for the end of ctx.
+	faults map[string]fault
+	calls  int
+}
+
+// fault is an answer of an integration that fails.
+type fault struct {
+	retry bool
+	err   error
+}
+
+var errHangs = errors.New("it hangs")
+
+// setFault makes a receiver fail, or not if err is nil.
+func (f *fakeSlack) setFault(receiver string, retry bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.faults == nil {
+		f.faults = map[string]fault{}
+	}
+	f.faults[receiver] = fault{retry, err}
 }
 
 // errDown is what a fake that is not well answers.
@@ -48,6 +69,7 @@ type notification struct {
 	group            string
 	firing, resolved []string // Alert names, sorted.
 	ts               string   // Of the message it posted or edited.
+	reason           string   // Why it arrives at a fallback.
 }
 
 func (n notification) String() string {
@@ -74,9 +96,16 @@ func (f *fakeSlack) builder(conf *amconfig.SlackConfig, receiver string, _ int, 
 
 func (r *fakeSlackReceiver) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, error) {
 	r.slack.mu.Lock()
-	slow := r.slack.slow
+	slow, failed := r.slack.slow, r.slack.faults[r.name]
+	r.slack.calls++
 	r.slack.mu.Unlock()
 	time.Sleep(slow)
+	if errors.Is(failed.err, errHangs) {
+		<-ctx.Done()
+	}
+	if failed.err != nil {
+		return failed.retry, failed.err
+	}
 	r.slack.mu.Lock()
 	defer r.slack.mu.Unlock()
 	if r.slack.fail != nil {
@@ -85,6 +114,7 @@ func (r *fakeSlackReceiver) Notify(ctx context.Context, alerts ...*alert.Alert) 
 	n := notification{at: time.Now(), receiver: r.name}
 	n.group, _ = notify.GroupKey(ctx)
 	for _, a := range alerts {
+		n.reason = string(a.Annotations[reasonAnnotation])
 		if a.Resolved() {
 			n.resolved = append(n.resolved, a.Name())
 		} else {

@@ -50,7 +50,7 @@ func (p *Pipeline) start(pl *plan) *generation {
 		p.notifications,
 		p.notifyPeer(),
 	)
-	g.gate = &gate{next: stages}
+	g.gate = &gate{next: stages, after: pl.endFallbacks}
 	if len(pl.conf.InhibitRules) > 0 {
 		g.gate.settle = settle
 	}
@@ -86,6 +86,7 @@ func (g *generation) stop() {
 // gate does, so that the notification log is complete when it is closed.
 type gate struct {
 	next   notify.Stage
+	after  func(ctx context.Context, alerts []*alert.Alert) error
 	settle time.Duration
 
 	mu       sync.Mutex
@@ -110,7 +111,8 @@ func (g *gate) Exec(ctx context.Context, l *slog.Logger, alerts ...*alert.Alert)
 		return ctx, nil, errStopped
 	}
 	defer g.underWay.Done()
-	return g.next.Exec(ctx, l, alerts...)
+	ctx, sent, err := g.next.Exec(ctx, l, alerts...)
+	return ctx, sent, errors.Join(err, g.after(ctx, alerts))
 }
 
 func (g *gate) enter() bool {

@@ -16,6 +16,7 @@ type metrics struct {
 	inhibitRules  prometheus.Gauge
 	journalErrors *prometheus.CounterVec
 	firstNotify   prometheus.Histogram
+	fallbacks     *prometheus.CounterVec
 	requests      *prometheus.HistogramVec
 }
 
@@ -54,6 +55,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "watchtower_notifiers_journal_write_failures_total",
 			Help: "Changes that could not be written to disk at once; they are tried again with the next change.",
 		}, []string{"file"}),
+		fallbacks: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_notifiers_fallback_total",
+			Help: "Notifications that an integration could not be told and fallback receivers were told instead, by whether at least one took it.",
+		}, []string{"receiver", "integration", "outcome"}),
 		firstNotify: f.NewHistogram(prometheus.HistogramOpts{
 			Name:                            "watchtower_notifiers_first_notification_delay_seconds",
 			Help:                            "From the start of the oldest alert of a group to an integration being called for it the first time, retries included.",

@@ -84,6 +84,7 @@ type Pipeline struct {
 	api               *api.API
 	handler           http.Handler
 	deliveries        *deliveries
+	outages           *outages
 
 	peer     *cluster.Peer // Nil without a cluster.
 	shared   []*shared
@@ -130,12 +131,13 @@ func New(opts Options) (*Pipeline, error) {
 		reg:         prometheus.NewRegistry(),
 		groupMarker: marker.NewGroupMarker(),
 		deliveries:  newDeliveries(),
+		outages:     newOutages(),
 		received:    make(chan struct{}, 1),
 		ready:       make(chan struct{}),
 	}
 	p.metrics = newMetrics(p.reg)
 	p.builder = planBuilder{externalURL: opts.ExternalURL, logger: p.logger, slack: opts.Slack, observe: p.observe}
-	pl, err := p.builder.build(opts.Config.Alertmanager)
+	pl, err := p.build(opts.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -292,15 +294,38 @@ func (p *Pipeline) Close() error {
 	return p.closeErr
 }
 
-// Reload replaces the configuration by the one in file, the built-in one if file is empty. After an error, which joins
-// all faults found, the previous configuration is still in force.
+// build builds the plan of a configuration, fallback receivers included.
+func (p *Pipeline) build(c Config) (*plan, error) {
+	b := p.builder
+	b.fallback = c.Fallback
+	pl, err := b.build(c.Alertmanager)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.CheckFallback(pl.conf); err != nil {
+		return nil, err
+	}
+	p.standIns(pl, c)
+	return pl, nil
+}
+
+// Reload replaces alertmanager.yml by file, the built-in configuration if file is empty; all else stays as it was given
+// to New. Otherwise it is Apply.
 func (p *Pipeline) Reload(file string) error {
+	c := p.opts.Config
+	c.Alertmanager = file
+	return p.Apply(c)
+}
+
+// Apply puts the parts of c in force that need no restart: Alertmanager, Fallback and FallbackAfter. After an error, which
+// joins all faults found, the previous configuration is still in force.
+func (p *Pipeline) Apply(c Config) error {
 	p.swap.Lock()
 	defer p.swap.Unlock()
 	if p.state == stopped {
 		return errors.New("notifiers: reload after the pipeline has stopped")
 	}
-	pl, err := p.builder.build(file)
+	pl, err := p.build(c)
 	if err != nil {
 		p.refuse(err)
 		return err

@@ -188,7 +188,7 @@ type Status struct {
 	Cluster *cluster.Status
 }
 
-// ReceiverStatus is one receiver that a route uses.
+// ReceiverStatus is one receiver that a route uses or that others fall back to.
 type ReceiverStatus struct {
 	Name         string
 	Integrations []IntegrationStatus

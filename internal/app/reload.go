@@ -46,7 +46,7 @@ func (a *App) reload() error {
 	// What follows was checked above: it fails only if a file changed in between.
 	a.current.Store(&files)
 	return errors.Join(
-		wrap("notifiers", a.pipeline.Reload(files.Config.Notifiers.Alertmanager)),
+		wrap("notifiers", a.pipeline.Apply(files.Config.Notifiers)),
 		wrap("alerting", a.alerting.Reload(files.Config.Notifiers.Alerting)),
 		wrap("prometheus rules", a.promRules.Reload(files.Config.Rules.Prometheus)),
 		wrap("objectives", a.engine.Reload(files.Objectives)),

@@ -17,6 +17,9 @@ func (a *App) statusPage() []web.Section {
 	if outside, any := a.alertingSection(); any {
 		sections = append(sections, outside)
 	}
+	if peers, any := a.clusterSection(); any {
+		sections = append(sections, peers)
+	}
 	return append(sections, a.configSection())
 }
 
@@ -106,10 +109,10 @@ func (a *App) sendSection() web.Section {
 	if box.LastError != "" {
 		facts = append(facts, web.Fact{Name: "Last fault of Slack", Value: box.LastError, Note: ago(box.LastErrorAt), Level: web.Warn})
 	}
-	table := &web.Table{Title: "Receivers", Columns: []string{"Receiver", "By", "Attempts", "Failed", "Last error"}, Empty: "No receivers."}
+	table := &web.Table{Title: "Receivers", Columns: []string{"Receiver", "By", "Attempts", "Failed", "Fell back", "Last error"}, Empty: "No receivers."}
 	for _, r := range pipe.Receivers {
 		for _, i := range r.Integrations {
-			row := web.TableRow{Cells: []string{r.Name, i.Name, strconv.FormatInt(i.Attempts, 10), strconv.FormatInt(i.Failures, 10), i.LastError}}
+			row := web.TableRow{Cells: []string{r.Name, i.Name, strconv.FormatInt(i.Attempts, 10), strconv.FormatInt(i.Failures, 10), strconv.FormatInt(i.Fallbacks, 10), i.LastError}}
 			if i.Failing() {
 				row.Level = web.Bad
 			}

@@ -47,6 +47,11 @@ func Read(path string) (files Files, playbookFaults, err error) {
 	if !cfg.broken["notifiers"] {
 		files.Alertmanager, err = notifiers.Load(cfg.Notifiers.Alertmanager)
 		note("notifiers.alertmanager", err)
+		if files.Alertmanager != nil {
+			for _, fault := range leaves(cfg.Notifiers.CheckFallback(files.Alertmanager)) {
+				faults = append(faults, cfg.where.fault("notifiers", fault))
+			}
+		}
 		_, err = cfg.Slack()
 		faults = append(faults, err)
 	}
