@@ -441,7 +441,7 @@ func (e *Engine) pollPast(ctx context.Context, tr *track, from origin, now int64
 func (tr *track) resume(clock int64) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.restoring, tr.queueing, tr.resumedAt = false, false, clock
+	tr.restoring, tr.queueing, tr.resumedAt, tr.live = false, false, clock, clock
 	for _, list := range tr.sources {
 		for _, s := range list {
 			for _, in := range s.queue {

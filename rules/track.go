@@ -90,7 +90,9 @@ type track struct {
 	count     int
 	earliest  int64
 	resumedAt int64
-	queued    int
+	// live is when the restore ended: later samples are counted as they arrive.
+	live   int64
+	queued int
 	// persisted is the end of the last slice on disk.
 	persisted int64
 	// perTerm counts the series of each term; missing names a selector that is
