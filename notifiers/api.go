@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -25,8 +26,38 @@ func (p *Pipeline) newHandler() http.Handler {
 		if r.Method != http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v2/silence") {
 			w = &durableResponse{ResponseWriter: w, flush: p.flushSilences}
 		}
+		if r.URL.Path == "/api/v2/status" {
+			masked := &maskedResponse{ResponseWriter: w, mask: maskPasswords(p.currentPlan().conf)}
+			v2.ServeHTTP(masked, r)
+			masked.flush()
+			return
+		}
 		v2.ServeHTTP(w, r)
 	})
+}
+
+// maskedResponse masks a body when it is complete. Alertmanager shows its configuration with the passwords of URLs.
+type maskedResponse struct {
+	http.ResponseWriter
+	mask *strings.Replacer
+	code int
+	body strings.Builder
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *maskedResponse) WriteHeader(code int) {
+	if w.code == 0 {
+		w.code = code
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *maskedResponse) Write(b []byte) (int, error) { return w.body.Write(b) }
+
+func (w *maskedResponse) flush() {
+	w.ResponseWriter.WriteHeader(cmp.Or(w.code, http.StatusOK))
+	// A client that has gone cannot be told so.
+	_, _ = w.mask.WriteString(w.ResponseWriter, w.body.String())
 }
 
 func (p *Pipeline) flushSilences() error {

@@ -102,6 +102,7 @@ func (b planBuilder) integrations(r amconfig.Receiver, p *plan) ([]notify.Integr
 	others.SlackConfigs = nil
 	all, err := receiver.BuildReceiverIntegrations(others, p.tmpl, b.logger)
 	faults := []error{err}
+	all = contain(others, all, b.logger)
 	for i, c := range r.SlackConfigs {
 		if b.slack == nil {
 			break
@@ -135,6 +136,12 @@ func (p *plan) warn(logger *slog.Logger, retention time.Duration) {
 				"route", r.Key(), "repeat_interval", o.RepeatInterval, "group_interval", o.GroupInterval)
 		}
 	})
+	for _, r := range p.conf.Receivers {
+		for _, name := range p.undefined(r) {
+			logger.Warn("a receiver uses a template that nothing defines: its notifications fail or are empty",
+				"receiver", r.Name, "template", name, "file", p.file)
+		}
+	}
 	if p.conf.TracingConfig.Endpoint != "" {
 		logger.Warn("tracing in alertmanager.yml has no effect here", "file", p.file)
 	}

@@ -28,6 +28,7 @@ const (
 // secrets are what a configuration holds that must not be told.
 type secrets struct {
 	texts []string // Sorted, without duplicates.
+	users []string // Users of URLs with their passwords, as user:password.
 	files []string // Paths of files that hold one each. They are read anew each time: they may change.
 }
 
@@ -66,6 +67,7 @@ func (s *secrets) walk(v reflect.Value) {
 		case url.URL:
 			if password, ok := c.User.Password(); ok {
 				s.add(password)
+				s.users = append(s.users, c.User.String())
 			}
 			return
 		case commoncfg.BasicAuth:
@@ -146,6 +148,19 @@ func (s *secrets) addURL(text string) {
 		}
 		s.walk(reflect.ValueOf(*u))
 	}
+}
+
+// maskPasswords returns what replaces the passwords of URLs in a configuration as Go does. The result can still be read
+// as a configuration.
+func maskPasswords(config any) *strings.Replacer {
+	var pairs []string
+	users := collectSecrets(config).users
+	slices.SortFunc(users, longestFirst)
+	for _, user := range users {
+		name, _, _ := strings.Cut(user, ":")
+		pairs = append(pairs, "//"+user+"@", "//"+name+":xxxxx@")
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // splitTemplate returns the parts of a text outside of {{ }}.
