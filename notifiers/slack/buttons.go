@@ -6,19 +6,24 @@ import (
 	slackapi "github.com/slack-go/slack"
 )
 
-// Action and block IDs of what people press. A button carries the id of the
-// incident's record as its value; a step's block names the step.
+// Action IDs of what people press. A button carries the id of the incident's record
+// as its value.
 const (
 	actionOpen        = "open_" // a link: nothing to do but to answer
 	actionAcknowledge = "acknowledge"
 	actionTake        = "take_over"
 	actionEscalate    = "escalate"
 	actionSilence     = "silence"
-	actionStep        = "step_done"
-	actionUndo        = "step_undo"
-	actionAll         = "acknowledge_all"
-	blockStep         = "step:"
+	// With a step's ID behind a colon, so that no two buttons of a page are alike.
+	actionStep = "step_done"
+	actionUndo = "step_undo"
+	actionAll  = "acknowledge_all"
 )
+
+// pressStep is the button of a step.
+func pressStep(action, record, stepID, label string) *slackapi.ButtonBlockElement {
+	return press(action+":"+stepID, record, label)
+}
 
 // press is a button that comes back to us.
 func press(action, record, label string) *slackapi.ButtonBlockElement {

@@ -399,6 +399,12 @@ func checkMessage(text string, blocks []byte) error {
 			return fmt.Errorf("block %d: block_id %q", i, id)
 		}
 		seen[id] = true
+		for _, id := range actionIDs(b) {
+			if seen["action "+id] {
+				return fmt.Errorf("block %d: action_id %q is there already", i, id)
+			}
+			seen["action "+id] = true
+		}
 		n, err := checkBlock(b)
 		if err != nil {
 			return fmt.Errorf("block %d, %v: %w", i, b["type"], err)
@@ -409,6 +415,20 @@ func checkMessage(text string, blocks []byte) error {
 		return fmt.Errorf("%d characters: %w", total, errTooLong)
 	}
 	return nil
+}
+
+// actionIDs are those of a block. Slack wants them different in a block; ours differ
+// in the whole message.
+func actionIDs(b map[string]any) []string {
+	elements, _ := b["elements"].([]any)
+	var ids []string
+	for _, e := range append(elements, b["accessory"]) {
+		m, _ := e.(map[string]any)
+		if id, _ := m["action_id"].(string); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func checkBlock(b map[string]any) (int, error) {

@@ -96,6 +96,10 @@ func judgeCode(refused slackapi.SlackErrorResponse, retryAfter time.Duration) *f
 		f.reason = notify.AuthErrorReason
 	}
 	f.text = "Slack says " + code + hint(code, refused.Needed)
+	if f.verdict == tooRich && len(refused.ResponseMetadata.Messages) > 0 {
+		// Which of the blocks, and why: for us, since people can do nothing about it.
+		f.text += ": " + cut(clean(oneLine(strings.Join(refused.ResponseMetadata.Messages, "; "))), 300)
+	}
 	return f
 }
 

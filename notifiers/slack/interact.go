@@ -51,7 +51,7 @@ func (s *Slack) press(ctx context.Context, cb *slackapi.InteractionCallback, a *
 		who: whoIs(cb),
 	}
 	if a.ActionTs != "" {
-		c.id = a.ActionID + "/" + a.BlockID + "/" + cb.User.ID + "/" + a.ActionTs
+		c.id = a.ActionID + "/" + cb.User.ID + "/" + a.ActionTs
 	}
 	err := s.allowed(ctx, cb.User.ID)
 	if err == nil {
@@ -67,6 +67,7 @@ func (s *Slack) press(ctx context.Context, cb *slackapi.InteractionCallback, a *
 
 // actionName keeps the label of a metric to what we know.
 func actionName(id string) string {
+	id, _, _ = strings.Cut(id, ":")
 	switch id {
 	case actionAcknowledge, actionTake, actionEscalate, actionSilence, actionStep, actionUndo, actionAll, viewSilence:
 		return id
@@ -80,11 +81,11 @@ func whoIs(cb *slackapi.InteractionCallback) deed {
 
 // act does what a button says. The error is for the person who pressed it.
 func (s *Slack) act(ctx context.Context, cb *slackapi.InteractionCallback, a *slackapi.BlockAction, c clicked) error {
-	stepID := strings.TrimPrefix(a.BlockID, blockStep)
+	action, stepID, _ := strings.Cut(a.ActionID, ":")
 	change := func(*incident) (said, bool, error) {
 		return said{}, false, errors.New("this button is not known here: the page may be from another version of Watchtower")
 	}
-	switch a.ActionID {
+	switch action {
 	case actionAcknowledge:
 		change = c.who.acknowledge
 	case actionTake:

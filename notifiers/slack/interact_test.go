@@ -69,7 +69,7 @@ func buttonsOf(t testing.TB, m fakeMessage) []pressed {
 func button(t testing.TB, m fakeMessage, action string) pressed {
 	t.Helper()
 	all := buttonsOf(t, m)
-	i := slices.IndexFunc(all, func(p pressed) bool { return p.ActionID == action })
+	i := slices.IndexFunc(all, func(p pressed) bool { return p.ActionID == action || strings.HasPrefix(p.ActionID, action+":") })
 	if i < 0 {
 		t.Fatalf("the page has no button %s, only %v", action, all)
 	}
@@ -159,7 +159,7 @@ func TestLifeWithButtons(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.deliver(click(r.onePage(), button(t, r.onePage(), actionStep), "U0ALEX"))
 		r.settled()
-		if n := strings.Count(string(r.onePage().Blocks), `"`+actionStep+`"`); n != 4 {
+		if n := strings.Count(string(r.onePage().Blocks), `"`+actionStep+`:`); n != 4 {
 			t.Errorf("%d steps to do are shown, want 4", n)
 		}
 		r.deliver(click(r.onePage(), button(t, r.onePage(), actionUndo), "U0SAM"))

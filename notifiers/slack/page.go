@@ -101,12 +101,12 @@ func (c *composer) context(parts []string, limit int) {
 }
 
 // step adds one item of the checklist with its button.
-func (c *composer) step(s string, limit int, button *slackapi.ButtonBlockElement, block string) {
+func (c *composer) step(s string, limit int, button *slackapi.ButtonBlockElement) {
 	s = cutMrkdwn(strings.Trim(s, "\n"), min(limit, maxSection, c.room()-rawSize(button.Text.Text)))
 	if strings.TrimSpace(s) == "" || !c.fits(size(s)+rawSize(button.Text.Text)) {
 		return
 	}
-	c.blocks = append(c.blocks, slackapi.NewSectionBlock(styled(s), nil, slackapi.NewAccessory(button), slackapi.SectionBlockOptionBlockID(block)))
+	c.blocks = append(c.blocks, slackapi.NewSectionBlock(styled(s), nil, slackapi.NewAccessory(button)))
 }
 
 // buttons adds what people can press, then links. Links without a URL that a
@@ -230,7 +230,7 @@ func (in *incident) banner() string {
 
 // whereBlocks say which labels carry the errors, in words and as a picture.
 func (in *incident) whereBlocks(c *composer) {
-	if len(in.Where) > 0 && in.Custom.Text == "" {
+	if len(in.Where) > 0 && in.Custom.Text == "" && !in.blind() {
 		title := "*Where it burns*"
 		if in.state() == resolved {
 			title = "*Where it burned*"
@@ -355,7 +355,7 @@ func (in *incident) playbookBlocks(c *composer) {
 	}
 	if len(p.Steps) > 0 {
 		if last := in.lastDone(done); last != "" && in.Record != "" {
-			c.step(title, maxSteps/2, press(actionUndo, in.Record, "Undo"), blockStep+last)
+			c.step(title, maxSteps/2, pressStep(actionUndo, in.Record, last, "Undo"))
 		} else {
 			c.section(title, maxSteps/2)
 		}
@@ -401,7 +401,7 @@ func (in *incident) nextSteps(c *composer, next []playbooks.Step) {
 			c.section(text, maxStep+10)
 			continue
 		}
-		c.step(text, maxStep+10, press(actionStep, in.Record, "Done"), blockStep+s.ID)
+		c.step(text, maxStep+10, pressStep(actionStep, in.Record, s.ID, "Done"))
 	}
 }
 

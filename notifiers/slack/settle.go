@@ -179,7 +179,7 @@ func (o *outbox) settleFault(l *lane, j *job, f *fault, now time.Time) {
 			o.refuse(r, f)
 			return
 		}
-		o.logger.Error("slack refuses the blocks of a message, sending its text alone", "channel", rec.channel, "code", f.code)
+		o.logger.Error("slack refuses the blocks of a message, sending its text alone", "channel", rec.channel, "err", f)
 		r.payload.Bare = true
 		o.keep(r)
 	case permanent:

@@ -1,0 +1,151 @@
+//go:build integration
+
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/watchtower-hub/watchtower/internal/inbox"
+)
+
+// lifeRoute notifies of changes and repeats fast enough for a test.
+const lifeRoute = `route:
+  receiver: slack
+  group_by: [service]
+  group_wait: 100ms
+  group_interval: 1s
+  repeat_interval: 6s
+receivers:
+  - name: slack
+    slack_configs: [{send_resolved: true}]
+`
+
+// TestLifeOfAnIncident drives an incident through its whole life at the inbox, in a
+// browser: it fires, is acknowledged, a step is done, it grows, repeats, escalates, is
+// silenced, and is finished although nobody is notified of its end any more.
+func TestLifeOfAnIncident(t *testing.T) {
+	w := newWorld(t, map[string]string{
+		"watchtower.yaml":  strings.TrimSpace(baseConfig) + "\nnotifiers: {alertmanager: am.yml}\n",
+		"am.yml":           lifeRoute,
+		"playbooks/own.md": "---\nid: disk-full\ntitle: A disk is full\nowner: storage\nreviewed: 2026-11-20\nmatch: {alertname: DiskFull}\n---\n## Check\n\n1. **Look at the disk.** `df -h`\n   ```promql\n   vector(93)\n   ```\n2. **Find what grows.** `du -xh / | sort -h | tail`\n\n## Mitigate\n\n1. **Delete old logs.**\n",
+	})
+	until := time.Now().Add(10 * time.Minute)
+	w.alert(until, "DiskFull", "db", "db-1")
+	ctx := browser(t, 1280)
+	page := w.expect("a page", func(m inbox.Message) bool {
+		return m.ThreadTS == "" && strings.HasPrefix(m.Text, "🔴 Firing: Disk of db-1 is full")
+	})
+	// The answer of the playbook's query is in the page.
+	w.expect("the value in the step", func(m inbox.Message) bool { return m.TS == page.TS && strings.Contains(string(m.Blocks), "93") })
+	visit(ctx, t, w.url("/inbox/oncall"), "Disk of db-1 is full")
+
+	press(ctx, t, "Acknowledge")
+	w.expect("the acknowledged page", func(m inbox.Message) bool { return m.TS == page.TS && strings.HasPrefix(m.Text, "🟡 Acknowledged") })
+	visit(ctx, t, w.url("/incidents"), "You has it")
+	visit(ctx, t, w.url("/inbox/oncall"), "Disk of db-1 is full")
+	press(ctx, t, "Done")
+	w.expect("the step", func(m inbox.Message) bool { return m.ThreadTS == page.TS && strings.Contains(m.Text, "did: Look at the disk") })
+
+	w.alert(until, "DiskFull", "db", "db-2")
+	w.expect("the growth", func(m inbox.Message) bool { return m.ThreadTS == page.TS && strings.Contains(m.Text, "1 more alert fires") })
+	w.expect("the repeat, which reminds the owner", func(m inbox.Message) bool {
+		return m.ThreadTS == page.TS && strings.Contains(m.Text, "Still firing") && strings.HasPrefix(m.Text, "<@") && !m.Broadcast
+	})
+	press(ctx, t, "Escalate")
+	press(ctx, t, "Escalate") // the dialog that asks whether to
+	w.expect("the call for help", func(m inbox.Message) bool {
+		return m.ThreadTS == page.TS && m.Broadcast && strings.HasPrefix(m.Text, "🚨 <!channel>")
+	})
+
+	press(ctx, t, "Silence…")
+	waitFor(ctx, t, `document.querySelector("dialog[open] textarea")`)
+	run(ctx, t, chromedp.SendKeys(`dialog[open] textarea`, "The disk is being grown"))
+	press(ctx, t, "Silence")
+	w.expect("the silence", func(m inbox.Message) bool {
+		return m.ThreadTS == page.TS && strings.Contains(m.Text, "silenced this until") && strings.Contains(m.Text, "The disk is being grown")
+	})
+	var silences []struct {
+		CreatedBy, Comment string
+		Status             struct{ State string }
+	}
+	_, answer := w.get("/api/v2/silences")
+	if err := json.Unmarshal([]byte(answer), &silences); err != nil || len(silences) != 1 || silences[0].CreatedBy != "You" || silences[0].Status.State != "active" {
+		t.Errorf("Alertmanager's silences: %s", answer)
+	}
+
+	// It ends, silenced: nobody is notified, and the page is finished all the same.
+	w.alert(time.Now().Add(-time.Second), "DiskFull", "db", "db-1", "db-2")
+	patience, stop := context.WithTimeout(t.Context(), deadline)
+	defer stop()
+	for w.app.pipeline.Firing(`{}:{service="db"}`) && patience.Err() == nil {
+		time.Sleep(20 * time.Millisecond) // a real server on real time
+	}
+	w.app.slack.Finish(t.Context(), w.app.pipeline.Firing)
+	w.expect("the finished page", func(m inbox.Message) bool { return m.TS == page.TS && strings.HasPrefix(m.Text, "✅ Resolved") })
+}
+
+// alert posts alerts as an outside Prometheus does.
+func (w *world) alert(until time.Time, name, service string, instances ...string) {
+	w.t.Helper()
+	var list []map[string]any
+	for _, instance := range instances {
+		list = append(list, map[string]any{
+			"labels":      map[string]string{"alertname": name, "service": service, "instance": instance, "severity": "page"},
+			"annotations": map[string]string{"summary": "Disk of " + instance + " is full"},
+			"startsAt":    time.Now().Add(-time.Minute), "endsAt": until,
+		})
+	}
+	body, err := json.Marshal(list)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if status, answer := w.post(w.url("/api/v2/alerts"), "application/json", body); status != http.StatusOK {
+		w.t.Fatalf("alerts: %d %s", status, answer)
+	}
+}
+
+// press clicks the first visible button with that label, a dialog's before the
+// page's.
+func press(ctx context.Context, t *testing.T, label string) {
+	t.Helper()
+	find := `[...(document.querySelector("dialog[open]") ?? document).querySelectorAll("button, [role=button], input[type=submit]")]
+		.find(b => (b.innerText || b.value || "").trim() === ` + quoted(label) + ` && b.offsetParent !== null)`
+	waitFor(ctx, t, find)
+	run(ctx, t, chromedp.Evaluate[chromedp.Void]("void "+find+".click()"))
+}
+
+func quoted(s string) string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return `""`
+	}
+	return string(text)
+}
+
+func run(ctx context.Context, t *testing.T, action chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, action); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waitFor evaluates a condition in the page until it is true.
+func waitFor(ctx context.Context, t *testing.T, condition string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-tick.C {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+condition+")"))
+		if err == nil && ok {
+			return
+		}
+	}
+	t.Fatalf("never true: %s", condition)
+}
