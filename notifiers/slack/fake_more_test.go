@@ -43,6 +43,8 @@ func (f *fakeSlack) answerMore(method string, form url.Values) map[string]any {
 	case "chat.postEphemeral":
 		f.whispers = append(f.whispers, form)
 		return map[string]any{"ok": true, "message_ts": "1.1"}
+	case "users.info":
+		return map[string]any{"ok": true, "user": map[string]any{"id": form.Get("user"), "name": "u", "profile": map[string]any{"display_name": "name of " + form.Get("user")}}}
 	case "usergroups.users.list":
 		users, ok := f.groups[form.Get("usergroup")]
 		if !ok {

@@ -48,7 +48,7 @@ func (s *Slack) interact(ctx context.Context, cb *slackapi.InteractionCallback) 
 func (s *Slack) press(ctx context.Context, cb *slackapi.InteractionCallback, a *slackapi.BlockAction) {
 	c := clicked{
 		record: a.Value, at: answered{cmp.Or(cb.Channel.ID, cb.Container.ChannelID), cmp.Or(cb.Container.MessageTs, cb.Message.Timestamp)},
-		who: whoIs(cb),
+		who: s.whoIs(ctx, cb),
 	}
 	if a.ActionTs != "" {
 		c.id = a.ActionID + "/" + cb.User.ID + "/" + a.ActionTs
@@ -73,10 +73,6 @@ func actionName(id string) string {
 		return id
 	}
 	return "other"
-}
-
-func whoIs(cb *slackapi.InteractionCallback) deed {
-	return deed{By: clean(cb.User.ID), Name: clean(cmp.Or(cb.User.Profile.DisplayName, cb.User.RealName, cb.User.Name)), At: time.Now()}
 }
 
 // act does what a button says. The error is for the person who pressed it.

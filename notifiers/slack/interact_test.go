@@ -80,7 +80,7 @@ func button(t testing.TB, m fakeMessage, action string) pressed {
 func click(m fakeMessage, p pressed, user string) map[string]any {
 	return map[string]any{
 		"type": "block_actions", "trigger_id": "1.2.3", "response_url": "http://slack.test/respond/1",
-		"user":    map[string]any{"id": user, "username": strings.ToLower(user), "name": "name of " + user, "team_id": "T1"},
+		"user":    map[string]any{"id": user, "username": strings.ToLower(user), "name": strings.ToLower(user), "team_id": "T1"},
 		"channel": map[string]any{"id": m.Channel, "name": "oncall"}, "container": map[string]any{"type": "message", "message_ts": m.TS, "channel_id": m.Channel},
 		"message": map[string]any{"type": "message", "ts": m.TS, "text": m.Text},
 		"actions": []any{map[string]any{
@@ -278,7 +278,7 @@ func (r *rig) submission(user, reason, duration string) map[string]any {
 		fieldDuration: map[string]any{fieldDuration: map[string]any{"type": "static_select", "selected_option": map[string]any{"value": duration}}},
 		fieldReason:   map[string]any{fieldReason: map[string]any{"type": "plain_text_input", "value": reason}},
 	}}
-	return map[string]any{"type": "view_submission", "user": map[string]any{"id": user, "name": "name of " + user}, "view": opened.View}
+	return map[string]any{"type": "view_submission", "user": map[string]any{"id": user, "name": strings.ToLower(user)}, "view": opened.View}
 }
 
 func TestFormSaysWhatIsMissing(t *testing.T) {

@@ -138,7 +138,7 @@ func (s *Slack) silence(ctx context.Context, cb *slackapi.InteractionCallback) (
 	if err != nil {
 		return field, err
 	}
-	c := clicked{record: form.Record, at: answered{form.Channel, form.TS}, who: whoIs(cb), id: viewSilence + "/" + cb.View.ID}
+	c := clicked{record: form.Record, at: answered{form.Channel, form.TS}, who: s.whoIs(ctx, cb), id: viewSilence + "/" + cb.View.ID}
 	in, err := s.outbox.peek(c)
 	if err != nil {
 		return fieldReason, err

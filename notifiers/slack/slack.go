@@ -74,6 +74,7 @@ type Slack struct {
 	ownWorkspace *workspace
 	outbox       *outbox
 	members      *members
+	people       people
 	state        socketState
 	looking      chan struct{}  // one slot for each incident whose evidence is gathered
 	background   sync.WaitGroup // what Run waits for before it returns
@@ -99,7 +100,7 @@ func New(opts Options) (*Slack, error) {
 	}
 	logger := opts.Logger.With("component", "slack")
 	s := &Slack{
-		opts: opts, logger: logger, looking: make(chan struct{}, evidenceAtOnce),
+		opts: opts, logger: logger, people: people{known: map[string]named{}}, looking: make(chan struct{}, evidenceAtOnce),
 		ownWorkspace: newWorkspace(ownWorkspace, base(opts.APIURL), opts.HTTPClient, constant(opts.Token)),
 	}
 	s.members = &members{groups: opts.AllowedGroups, list: s.ownWorkspace.membersOf}
