@@ -38,7 +38,7 @@ func eventually(ctx context.Context, t *testing.T, condition string) {
 	patience, stop := context.WithTimeout(ctx, 20*time.Second)
 	defer stop()
 	for {
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition))
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+condition+")"))
 		if err != nil {
 			t.Fatalf("%s: %v", condition, err)
 		}

@@ -6,6 +6,7 @@
   var live = document.getElementById("live");
   var scroll = document.getElementById("scroll");
   var busy = false, again = false;
+  var used = "";   // ID of what was used last; not every browser gives a button the focus
   var opener = ""; // ID of what was used when a view opened
 
   function byId(id) { return id ? document.getElementById(id) : null; }
@@ -14,15 +15,41 @@
     return Math.abs(scroll.scrollTop) < 40; // The stream is laid out from its end.
   }
 
-  // What a person has typed or chosen and not sent yet stays.
-  function keepEntries(from, to) {
+  // What a person has opened stays open, and what they have typed or chosen and not sent yet stays.
+  function keepState(from, to) {
+    from.querySelectorAll("details[id]").forEach(function (d) {
+      var twin = to.querySelector("#" + CSS.escape(d.id));
+      if (twin && (d.open || !twin.matches(".thread"))) { twin.open = d.open; }
+    });
     from.querySelectorAll("input[id], textarea[id], select[id]").forEach(function (old) {
-      var twin = to.getElementById(old.id);
+      var twin = to.querySelector("#" + CSS.escape(old.id));
       if (!twin || twin.tagName !== old.tagName) { return; }
       if (old.type === "checkbox" || old.type === "radio") {
         if (old.checked !== old.defaultChecked) { twin.checked = old.checked; }
       } else if (old.tagName !== "SELECT" && old.value !== old.defaultValue) { twin.value = old.value; }
     });
+  }
+
+  // As the server wrote them: what stands in the stream, by ID.
+  var written = new Map();
+  function remember(el) { if (el.id) { written.set(el.id, el.outerHTML); } }
+
+  // Brings the stream up to date and touches only what has changed, so that nothing moves under anyone's hand.
+  function takeStream(fresh) {
+    var stream = byId("stream"), here = stream.firstElementChild, keep = new Set();
+    Array.from(fresh.children).forEach(function (next) {
+      var old = next.id && byId(next.id), same = old && old.parentNode === stream && written.get(next.id) === next.outerHTML;
+      if (!same) {
+        remember(next);
+        if (old) { keepState(old, next); }
+        stream.insertBefore(next, here);
+        keep.add(next);
+        return;
+      }
+      keep.add(old);
+      if (old === here) { here = here.nextElementSibling; } else { stream.insertBefore(old, here); }
+    });
+    Array.from(stream.childNodes).forEach(function (n) { if (!keep.has(n)) { n.remove(); } });
   }
 
   // Takes the new page's channels, messages and view, and leaves open what the reader had opened.
@@ -33,16 +60,11 @@
     var heightBefore = scroll.scrollHeight, topBefore = scroll.scrollTop;
     var focus = document.activeElement && document.activeElement.id;
     var seen = new Set(Array.from(document.querySelectorAll(".message"), function (m) { return m.id; }));
-    document.querySelectorAll("details").forEach(function (d) {
-      var twin = d.id && fresh.getElementById(d.id);
-      if (twin && (d.open || !twin.querySelector(".replies"))) { twin.open = d.open; }
-    });
-    keepEntries(document.getElementById("stream"), fresh);
     ["side", "outage"].forEach(function (id) {
       byId(id).replaceChildren.apply(byId(id), fresh.getElementById(id).childNodes);
     });
     if (!byId("me").matches(":focus")) { document.querySelector(".bar").replaceWith(fresh.querySelector(".bar")); }
-    byId("stream").replaceWith(fresh.getElementById("stream"));
+    takeStream(fresh.getElementById("stream"));
     document.querySelectorAll(".message").forEach(function (m) {
       if (!seen.has(m.id)) { m.classList.add("new"); }
     });
@@ -59,7 +81,7 @@
   function takeView(fresh, focus) {
     var old = byId("modal");
     if (old && fresh && old.dataset.state === fresh.dataset.state) { return; }
-    if (!old && fresh) { opener = focus; }
+    if (!old && fresh) { opener = used || focus; }
     if (old) { old.remove(); }
     if (fresh) { byId("modals").append(fresh); showView(); }
     else if (old && byId(opener)) { byId(opener).focus({ preventScroll: true }); }
@@ -84,20 +106,25 @@
     busy = true;
     fetch(location.pathname + location.search, { headers: { Accept: "text/html" } })
       .then(function (r) { return r.text(); })
-      .then(take)
+      .then(function (html) { if (occupied()) { again = true; } else { take(html); } })
       .catch(function () {})
       .then(free);
   }
 
   function free() {
     busy = false;
-    if (again && !occupied()) { again = false; refresh(); }
+    resume();
+  }
+
+  // Catches up with what was put off.
+  function resume() {
+    if (again && !busy && !occupied()) { again = false; refresh(); }
   }
 
   // Sends a form and shows the page that comes back.
   function send(form, data, by) {
     form.setAttribute("aria-busy", "true");
-    if (by) { by.classList.add("pending"); }
+    if (by) { by.classList.add("pending"); used = by.id; }
     busy = true;
     return fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(data), headers: { Accept: "text/html" } })
       .then(function (r) {
@@ -139,7 +166,7 @@
   // A choice in a message is told as soon as it is made.
   document.addEventListener("change", function (e) {
     var el = e.target;
-    if (el.matches("[data-submit]")) { el.form.submit(); return; }
+    if (el.matches("[data-submit]")) { el.form.requestSubmit(); return; }
     if (!el.dataset.use || !el.form) { return; }
     if (el.dataset.confirm) { ask(el.dataset.confirm); return; }
     var data = new FormData(el.form);
@@ -149,7 +176,7 @@
 
   document.addEventListener("click", function (e) {
     var el = e.target.closest("a[data-use], [data-close]");
-    if (!e.target.closest(".menu")) { closeMenus(); free(); }
+    if (!e.target.closest(".menu")) { closeMenus(); resume(); }
     if (!el) { return; }
     if (el.matches("[data-close]")) { el.closest("dialog").close(); return; }
     var form = el.closest("form"), data = new FormData(form); // The browser opens the page, and the app is told.
@@ -160,14 +187,14 @@
   function ask(id) { var d = byId(id); if (d) { d.showModal(); } }
   function closeDialogs() { document.querySelectorAll("#stream dialog[open]").forEach(function (d) { d.close(); }); }
 
-  document.addEventListener("close", function () { setTimeout(free, 0); }, true);
+  document.addEventListener("close", function () { setTimeout(resume, 0); }, true);
   document.addEventListener("cancel", function (e) {
     if (e.target.id === "modal") { e.preventDefault(); byId("modal-close").requestSubmit(byId("modal").querySelector(".x")); }
   }, true);
   document.addEventListener("keydown", function (e) {
     if (e.key === "Escape") {
       var menu = document.querySelector("#stream .menu[open]");
-      if (menu) { menu.open = false; menu.querySelector("summary").focus(); free(); }
+      if (menu) { menu.open = false; menu.querySelector("summary").focus(); resume(); }
     }
   });
   document.addEventListener("toggle", function (e) { if (e.target.matches(".menu") && e.target.open) { closeMenus(e.target); } }, true);
@@ -176,6 +203,7 @@
   if (here) { here.scrollIntoView({ block: "nearest", inline: "nearest" }); }
   var target = location.hash && byId(location.hash.slice(1));
   if (target) { target.scrollIntoView({ block: "center" }); }
+  Array.from(byId("stream").children).forEach(remember);
   showView();
 
   var connected = false;
