@@ -27,24 +27,24 @@ type Coverage struct {
 	Builtin int `json:"built_in"`
 }
 
-// String is one line: "14 paging alerts, 14 with a playbook, 2 of them not reviewed
+// String is one line: "14 paging alerts, 14 with a playbook, 2 with one not reviewed
 // within a year".
-func (c Coverage) String() string {
-	s := counted(c.Alerts, "paging alert")
-	if c.Alerts == 0 {
+func (n Coverage) String() string {
+	s := counted(n.Alerts, "paging alert")
+	if n.Alerts == 0 {
 		return s
 	}
-	s += fmt.Sprintf(", %d with a playbook", c.Covered)
+	s += fmt.Sprintf(", %d with a playbook", n.Covered)
 	for _, part := range []struct {
-		n    int
-		what string
+		count int
+		what  string
 	}{
-		{c.Excused, "without one for a reason"},
-		{c.Stale, "with one not reviewed within a year"},
-		{c.Builtin, "with a built-in one that you never reviewed"},
+		{n.Excused, "without one for a reason"},
+		{n.Stale, "with one not reviewed within a year"},
+		{n.Builtin, "with a built-in one that you never reviewed"},
 	} {
-		if part.n > 0 {
-			s += fmt.Sprintf(", %d %s", part.n, part.what)
+		if part.count > 0 {
+			s += fmt.Sprintf(", %d %s", part.count, part.what)
 		}
 	}
 	return s

@@ -133,7 +133,7 @@ func certain(expr parser.Expr) map[string]string {
 }
 
 // keep drops the named labels, or all others.
-func keep(all map[string]string, names []string, without bool) map[string]string { //nolint:revive // PromQL's own two ways.
+func keep(all map[string]string, names []string, without bool) map[string]string {
 	maps.DeleteFunc(all, func(name, _ string) bool { return slices.Contains(names, name) == without })
 	return all
 }
