@@ -250,8 +250,8 @@ func silenceBody(name, value string) string {
 }
 
 // eventually polls until ok returns true, for tests that need a real network.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -260,7 +260,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("not seen within 10 s: %s", what)
+			tb.Fatalf("not seen within 10 s: %s", what)
 		}
 	}
 }

@@ -42,30 +42,34 @@ func peerConfig(name string, peers ...string) cluster.Config {
 // runPeer starts a member of a cluster with the route of quick.
 func runPeer(t *testing.T, dir, name string, peers ...*instance) *instance {
 	t.Helper()
+	return runPeerWith(t, dir, peerConfig(name), peers...)
+}
+
+func runPeerWith(tb testing.TB, dir string, c cluster.Config, peers ...*instance) *instance {
+	tb.Helper()
 	slack := &fakeSlack{}
 	opts := options(dir, slack)
-	opts.Config.Alertmanager = writeFile(t, "alertmanager.yml", fmt.Sprintf(quick, "slack", "http://localhost:1/"))
-	var addresses []string
+	opts.Config.Alertmanager = writeFile(tb, "alertmanager.yml", fmt.Sprintf(quick, "slack", "http://localhost:1/"))
 	for _, p := range peers {
-		addresses = append(addresses, p.Status().Cluster.Address)
+		c.Peers = append(c.Peers, p.Status().Cluster.Address)
 	}
-	opts.Config.Cluster = peerConfig(name, addresses...)
-	i := run(t, opts, slack)
+	opts.Config.Cluster = c
+	i := run(tb, opts, slack)
 	gossip := i.peer.Gossip()
 	stop := i.stop
-	i.stop = func() { stop(); shutDown(t, gossip) }
-	t.Cleanup(i.stop)
-	eventually(t, name+" to see the others", func() bool { return len(i.Status().Cluster.Peers) >= len(peers)+1 })
+	i.stop = func() { stop(); shutDown(tb, gossip) }
+	tb.Cleanup(i.stop)
+	eventually(tb, c.PeerName+" to see the others", func() bool { return len(i.Status().Cluster.Peers) >= len(peers)+1 })
 	return i
 }
 
 // shutDown closes the sockets of a peer, as the end of its process does. Alertmanager has no way to do it.
-func shutDown(t *testing.T, p *amcluster.Peer) {
-	t.Helper()
+func shutDown(tb testing.TB, p *amcluster.Peer) {
+	tb.Helper()
 	field := reflect.ValueOf(p).Elem().FieldByName("mlist")
 	list := reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Interface()
 	if err := list.(interface{ Shutdown() error }).Shutdown(); err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 }
 
@@ -364,4 +368,30 @@ func TestClusterThatCannotListen(t *testing.T) {
 	if _, err := New(opts); err == nil || !strings.Contains(err.Error(), "notifiers.cluster.listen_address: ") {
 		t.Errorf("the address of another: %v", err)
 	}
+}
+
+// BenchmarkSilenceReachesPeer reports how long a silence takes to hold on another instance, with the defaults.
+func BenchmarkSilenceReachesPeer(b *testing.B) {
+	conf := func(name string) cluster.Config {
+		c := cluster.DefaultConfig()
+		c.ListenAddress, c.PeerName, c.SettleTimeout = "127.0.0.1:0", name, 0
+		return c
+	}
+	one := runPeerWith(b, b.TempDir(), conf("one"))
+	two := runPeerWith(b, b.TempDir(), conf("two"), one)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	var total time.Duration
+	for n := range b.N {
+		begin := time.Now()
+		if _, err := one.Silence(b.Context(), posts("")); err != nil {
+			b.Fatal(err)
+		}
+		for len(two.Silences(nil)) <= n {
+			<-tick.C
+		}
+		total += time.Since(begin)
+	}
+	b.ReportMetric(total.Seconds()/float64(b.N), "s/silence")
+	b.ReportMetric(0, "ns/op")
 }
