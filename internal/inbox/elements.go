@@ -163,6 +163,9 @@ func (c *checker) optionList(at string, parent object, limits elementLimits) {
 		}
 		c.text(here, option, "text", textLimits{max: maxOptionText, plain: !limits.rich, required: true})
 		c.text(here, option, "description", textLimits{max: maxOptionText, plain: !limits.rich})
+		if _, has := option["value"]; !has {
+			c.fault(here, "missing required field: value")
+		}
 		c.str(here, option, "value", maxOptionValue)
 		c.str(here, option, "url", maxURL)
 	}

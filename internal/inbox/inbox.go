@@ -1,6 +1,7 @@
 // Package inbox is a local Slack: the Web API methods a bot uses, with Slack's
-// limits and errors, kept in SQLite and shown as a chat at /inbox. It takes
-// Slack's place where no token is configured, and in tests.
+// limits and errors, kept in SQLite and shown as a chat at /inbox, where people
+// click, fill in modals and read what only they are told. It takes Slack's place
+// where no token is configured, and in tests.
 //
 // Its words are Slack's. A channel has a name and an ID; a name that is posted
 // to for the first time becomes a channel, and its ID is a function of its name.
@@ -13,7 +14,39 @@
 //	mux.Handle("/inbox/", box.Handler())
 //	client := slack.New("xoxb-local", slack.OptionAPIURL("http://localhost:9911/inbox/api/"))
 //
-// Any token that is not empty is accepted. Whoever reaches the page can read it.
+// Any token that is not empty is accepted, and for Socket Mode any that begins with
+// xapp-. Whoever reaches the page can read it, and be anyone in it.
+//
+// # Clicks
+//
+// What people do reaches the app as Slack delivers it: over a socket while one is
+// open (apps.connections.open), else as a signed POST to where Connect says. The
+// app has three seconds. Tests do what people do by [Inbox.Click], [Inbox.Submit]
+// and [Inbox.CloseView], and wait for what comes of it by [Inbox.Wait]:
+//
+//	box.Connect(inbox.App{URL: app.URL + "/slack/interactions", SigningSecret: secret})
+//	err := box.Click(ctx, inbox.Click{Channel: "oncall", TS: ts, ActionID: "silence", User: "U0PRIYA"})
+//	view, open := box.OpenView("U0PRIYA")
+//	wrong, err := box.Submit(ctx, view.ID, map[string][]string{"reason": {"deploy"}}, "U0PRIYA")
+//
+// Messages, files and response URLs are in the database. Triggers, open views and
+// what somebody chose in a message but did not send last as long as the process.
+//
+// # A broken Slack
+//
+// [Inbox.Fail] lets calls go wrong. So does a shell, to rehearse an outage:
+//
+//	curl localhost:9911/inbox/faults -d '{"method": "chat.postMessage", "status": 503, "times": 3}'
+//	curl localhost:9911/inbox/faults -d '{"method": "chat.update", "status": 429, "retry_after": 30}'
+//	curl localhost:9911/inbox/faults -d '[{"method": "*", "delay": "4s", "times": -1}]'
+//	curl localhost:9911/inbox/faults
+//	curl -X DELETE localhost:9911/inbox/faults
+//
+// The method * stands for every method; response_url and upload_url are the two
+// addresses that are no methods. A fault has a status (429 comes with retry_after),
+// or Slack's word for an error, or a delay, or several of these; performed carries
+// the call out and loses the answer; times is 1 unless it is given, and -1 is until
+// healed. The page says at its top what is still to come.
 package inbox
 
 import (

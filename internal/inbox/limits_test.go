@@ -89,6 +89,44 @@ func TestBlockLimits(t *testing.T) {
 	check("placeholder 151")(bad(actions(`{"type":"users_select","placeholder":{"type":"plain_text","text":"`+long(151)+`"}}`), "must be less than 151 characters [json-pointer:/blocks/0/elements/0/placeholder/text]"))
 	check("confirm")(bad(actions(`{"type":"button","text":`+word+`,"confirm":{"title":`+word+`}}`), "missing required field: text [json-pointer:/blocks/0/elements/0/confirm]"))
 
+	text := func(n int) string { return `{"type":"plain_text","text":"` + long(n) + `"}` }
+	option := func(n, value int) string { return `{"text":` + text(n) + `,"value":"` + long(value) + `"}` }
+	one := option(75, 150)
+	confirm := func(title, body, yes int) string {
+		return actions(`{"type":"button","text":` + word + `,"confirm":{"title":` + text(title) + `,"text":` + text(body) + `,"confirm":` + text(yes) + `,"deny":` + text(yes) + `}}`)
+	}
+	check("confirm 100, 300, 30")(good(confirm(100, 300, 30)))
+	check("confirm 101, 301, 31")(bad(confirm(101, 301, 31), "must be less than 101 characters [json-pointer:/blocks/0/elements/0/confirm/title/text]; "+
+		"must be less than 301 characters [json-pointer:/blocks/0/elements/0/confirm/text/text]; "+
+		"must be less than 31 characters [json-pointer:/blocks/0/elements/0/confirm/confirm/text]; "+
+		"must be less than 31 characters [json-pointer:/blocks/0/elements/0/confirm/deny/text]"))
+	check("confirm of a string")(bad(actions(`{"type":"button","text":`+word+`,"confirm":"sure?"}`), "must provide an object [json-pointer:/blocks/0/elements/0/confirm]"))
+	check("button label 76")(bad(actions(`{"type":"button","text":`+word+`,"accessibility_label":"`+long(76)+`"}`), "must be less than 76 characters [json-pointer:/blocks/0/elements/0/accessibility_label]"))
+	check("100 options")(good(actions(`{"type":"static_select","options":[` + many(100, option(1, 1)) + `]}`)))
+	check("101 options")(bad(actions(`{"type":"static_select","options":[`+many(101, one)+`]}`), "no more than 100 items allowed [json-pointer:/blocks/0/elements/0/options]"))
+	check("no options")(bad(actions(`{"type":"static_select"}`), "missing required field: options [json-pointer:/blocks/0/elements/0]"))
+	check("11 boxes")(bad(actions(`{"type":"checkboxes","options":[`+many(11, one)+`]}`), "no more than 10 items allowed [json-pointer:/blocks/0/elements/0/options]"))
+	check("option value 151")(bad(actions(`{"type":"radio_buttons","options":[`+option(1, 151)+`]}`), "must be less than 151 characters [json-pointer:/blocks/0/elements/0/options/0/value]"))
+	check("option without value")(bad(actions(`{"type":"radio_buttons","options":[{"text":`+word+`}]}`), "missing required field: value [json-pointer:/blocks/0/elements/0/options/0]"))
+	check("mrkdwn beside a box")(good(actions(`{"type":"checkboxes","options":[{"text":{"type":"mrkdwn","text":"*x*"},"value":"x"}]}`)))
+	check("mrkdwn in a menu")(bad(actions(`{"type":"static_select","options":[{"text":{"type":"mrkdwn","text":"*x*"},"value":"x"}]}`), "unsupported type: mrkdwn [json-pointer:/blocks/0/elements/0/options/0/text/type]"))
+	check("groups")(good(actions(`{"type":"static_select","option_groups":[{"label":` + text(75) + `,"options":[` + one + `]}],"initial_option":` + one + `}`)))
+	check("group label 76")(bad(actions(`{"type":"static_select","option_groups":[{"label":`+text(76)+`,"options":[`+one+`]}]}`), "must be less than 76 characters [json-pointer:/blocks/0/elements/0/option_groups/0/label/text]"))
+	check("groups and options")(bad(actions(`{"type":"static_select","options":[`+one+`],"option_groups":[]}`), "cannot use both `options` and `option_groups` [json-pointer:/blocks/0/elements/0]"))
+	check("initial option")(bad(actions(`{"type":"static_select","options":[`+one+`],"initial_option":`+option(1, 1)+`}`), "the initial option must be one of the options [json-pointer:/blocks/0/elements/0]"))
+	check("initial date")(bad(actions(`{"type":"datepicker","initial_date":"tomorrow"}`), "must be a date of the form YYYY-MM-DD [json-pointer:/blocks/0/elements/0/initial_date]"))
+	check("initial time")(bad(actions(`{"type":"timepicker","initial_time":"24:00"}`), "must be a time of the form HH:mm [json-pointer:/blocks/0/elements/0/initial_time]"))
+	input := func(element string) string { return `{"type":"input","label":` + text(2000) + `,"element":` + element + `}` }
+	check("text in actions")(bad(actions(`{"type":"plain_text_input"}`), "unsupported type: plain_text_input [json-pointer:/blocks/0/elements/0/type]"))
+	check("input")(good(input(`{"type":"plain_text_input","max_length":3000,"initial_value":"` + long(3000) + `"}`)))
+	check("input label 2001")(bad(`{"type":"input","label":`+text(2001)+`,"element":{"type":"timepicker"}}`, "must be less than 2001 characters [json-pointer:/blocks/0/label/text]"))
+	check("input hint 2001")(bad(`{"type":"input","label":`+word+`,"hint":`+text(2001)+`,"element":{"type":"timepicker"}}`, "must be less than 2001 characters [json-pointer:/blocks/0/hint/text]"))
+	check("input without element")(bad(`{"type":"input","label":`+word+`}`, "missing required field: element [json-pointer:/blocks/0]"))
+	check("input of an image")(bad(input(`{"type":"image","image_url":"https://x/y.png","alt_text":"x"}`), "unsupported type: image [json-pointer:/blocks/0/element/type]"))
+	check("max_length 3001")(bad(input(`{"type":"plain_text_input","max_length":3001}`), "must be between 0 and 3000 [json-pointer:/blocks/0/element/max_length]"))
+	check("a number of which kind")(bad(input(`{"type":"number_input"}`), "missing required field: is_decimal_allowed [json-pointer:/blocks/0/element]"))
+	check("two pictures")(bad(`{"type":"image","alt_text":"x","image_url":"https://x/y.png","slack_file":{"id":"F1"}}`, "cannot use both `image_url` and `slack_file` [json-pointer:/blocks/0]"))
+
 	check("block_id 256")(bad(`{"type":"divider","block_id":"`+long(256)+`"}`, "must be less than 256 characters [json-pointer:/blocks/0/block_id]"))
 	check("block_id twice")(bad(many(2, `{"type":"divider","block_id":"a"}`), "`block_id` \"a\" already exists [json-pointer:/blocks/1/block_id]"))
 	check("image without words")(bad(`{"type":"image","image_url":"https://x/y.png"}`, "missing required field: alt_text [json-pointer:/blocks/0]"))
