@@ -32,7 +32,7 @@ func (c Culprit) sentence(unit string) string {
 	part, traffic := shareText(c.BadShare), shareText(c.TrafficShare)
 	if c.Values > 1 {
 		return fmt.Sprintf("%s of the failed %s come from %d of the %d values of %s, which get %s of the traffic; %s is the worst.",
-			part, unit, c.Values, c.Known, c.Label, traffic, LabelValue{c.Label, c.Value})
+			part, unit, c.Values, c.Known, inWords(c.Label), traffic, LabelValue{c.Label, c.Value})
 	}
 	what := LabelValue{c.Label, c.Value}.String()
 	if len(c.Also) > 0 {
@@ -64,20 +64,26 @@ func (w Where) kindsSentence() []string {
 	return []string{strings.Join(said, ", ") + "."}
 }
 
-// String writes a label as PromQL does, without quotes where the value needs none:
+// String writes a label as PromQL does, without quotes where none are needed:
 // route=/v1/share. A missing label is "no route".
 func (l LabelValue) String() string {
 	if l.Value == "" {
-		return "no " + l.Label
+		return "no " + inWords(l.Label)
 	}
-	v := strings.ToValidUTF8(l.Value, "�")
-	if r := []rune(v); len(r) > maxValueShown {
-		v = string(r[:maxValueShown-1]) + "…"
+	return inWords(l.Label) + "=" + inWords(l.Value)
+}
+
+// inWords cuts a text of telemetry to a length that people read, and quotes what would
+// disturb a sentence.
+func inWords(s string) string {
+	s = strings.ToValidUTF8(s, "�")
+	if r := []rune(s); len(r) > maxValueShown {
+		s = string(r[:maxValueShown-1]) + "…"
 	}
-	if strings.ContainsFunc(v, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune(`",()`, r) }) {
-		v = strconv.Quote(v)
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(` ",()`, r) }) {
+		return strconv.Quote(s)
 	}
-	return l.Label + "=" + v
+	return s
 }
 
 // shareText writes a part of all in whole percents; what is not all is never "100%",
