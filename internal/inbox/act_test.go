@@ -3,7 +3,6 @@ package inbox
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -49,11 +48,7 @@ func (r reader) do(method, path, kind, body string, header ...string) answerTo {
 		r.tb.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var page strings.Builder
-	if _, err := fmt.Fprint(&page, readAll(r.tb, resp)); err != nil {
-		r.tb.Fatal(err)
-	}
-	return answerTo{status: resp.StatusCode, page: page.String(), at: resp.Request.URL}
+	return answerTo{status: resp.StatusCode, page: readAll(r.tb, resp), at: resp.Request.URL}
 }
 
 func (r reader) open(path string) answerTo { r.tb.Helper(); return r.do(http.MethodGet, path, "", "") }
@@ -101,8 +96,10 @@ func TestWithoutScript(t *testing.T) {
 	}
 	v, _ := d.OpenView("")
 	fill := func(reason string) url.Values {
-		return url.Values{"view": {v.ID}, "back": {"/inbox/oncall"}, "do": {"submit"}, fieldName(partKey{"reason", "reason"}): {reason},
-			fieldName(partKey{"hours", "hours"}): {"", "4"}, fieldName(partKey{"tell", "tell"}): {"", "team", "leads"}}
+		return url.Values{
+			"view": {v.ID}, "back": {"/inbox/oncall"}, "do": {"submit"}, fieldName(partKey{"reason", "reason"}): {reason},
+			fieldName(partKey{"hours", "hours"}): {"", "4"}, fieldName(partKey{"tell", "tell"}): {"", "team", "leads"},
+		}
 	}
 	after = r.post("/inbox/view", fill(""))
 	contains(t, after.page, `<span class="error" role="alert">Please complete this required field.</span>`, `aria-invalid="true"`, `value="team" checked`)
@@ -123,7 +120,7 @@ func TestWithoutScript(t *testing.T) {
 	v, _ = d.OpenView("")
 	after = r.post("/inbox/view", url.Values{"view": {v.ID}, "do": {"close"}, "back": {"/inbox/oncall"}})
 	if _, open := d.OpenView(""); open || strings.Contains(after.page, "<dialog") {
-		t.Error("cancelled, and still open")
+		t.Error("canceled, and still open")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -156,9 +157,7 @@ func (d *switchboard) choices(key noticeKey) map[partKey][]string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	found := make(map[partKey][]string, len(d.chosen[key]))
-	for which, values := range d.chosen[key] {
-		found[which] = values
-	}
+	maps.Copy(found, d.chosen[key])
 	return found
 }
 

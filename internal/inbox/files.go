@@ -189,7 +189,7 @@ func (b *Inbox) filesComplete(ctx context.Context, c call) (map[string]any, erro
 // sharing is the message that files are shared with, and where.
 func (b *Inbox) sharing(ctx context.Context, c call) (message, []channel, error) {
 	var to []channel
-	for _, id := range strings.Split(c.args["channel_id"]+","+c.args["channels"], ",") {
+	for id := range strings.SplitSeq(c.args["channel_id"]+","+c.args["channels"], ",") {
 		if id = strings.TrimSpace(id); id == "" {
 			continue
 		}

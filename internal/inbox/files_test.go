@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"io"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -43,8 +42,15 @@ func (d desk) upload(tb testing.TB, p slack.UploadFileParameters, content []byte
 	return f.ID
 }
 
+// fetched is what came back for a file.
+type fetched struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // fetch reads what is under an address of the inbox.
-func (d desk) fetch(tb testing.TB, path string) (*http.Response, []byte) {
+func (d desk) fetch(tb testing.TB, path string) fetched {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, d.url+path, http.NoBody)
 	if err != nil {
@@ -56,11 +62,7 @@ func (d desk) fetch(tb testing.TB, path string) (*http.Response, []byte) {
 	}
 	defer http.DefaultClient.CloseIdleConnections()
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return resp, body
+	return fetched{status: resp.StatusCode, header: resp.Header, body: readAll(tb, resp)}
 }
 
 func TestUpload(t *testing.T) {
@@ -99,8 +101,8 @@ func TestUpload(t *testing.T) {
 	if err := d.client.DeleteFileContext(t.Context(), id); word(err) != "file_not_found" {
 		t.Errorf("deleted twice: %v", err)
 	}
-	if resp, _ := d.fetch(t, "/inbox/files/"+id+"/burn.png"); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("the bytes of a deleted file: %d", resp.StatusCode)
+	if got := d.fetch(t, "/inbox/files/"+id+"/burn.png"); got.status != http.StatusNotFound {
+		t.Errorf("the bytes of a deleted file: %d", got.status)
 	}
 }
 
@@ -117,11 +119,11 @@ func TestHostileFiles(t *testing.T) {
 		"photo.txt":      {string(picture(t, 2, 2)), "image/png", "inline"},
 	} {
 		id := d.upload(t, slack.UploadFileParameters{Filename: name}, []byte(c.content))
-		resp, body := d.fetch(t, "/inbox/files/"+id+"/x")
-		h := resp.Header
-		if resp.StatusCode != 200 || string(body) != c.content || h.Get("Content-Type") != c.kind || !strings.HasPrefix(h.Get("Content-Disposition"), c.how) ||
+		got := d.fetch(t, "/inbox/files/"+id+"/x")
+		h := got.header
+		if got.status != http.StatusOK || got.body != c.content || h.Get("Content-Type") != c.kind || !strings.HasPrefix(h.Get("Content-Disposition"), c.how) ||
 			!strings.HasPrefix(h.Get("Content-Security-Policy"), "sandbox") || h.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%q: %d %v", name, resp.StatusCode, h)
+			t.Errorf("%q: %d %v", name, got.status, h)
 		}
 	}
 }

@@ -116,7 +116,9 @@ func TestBlockLimits(t *testing.T) {
 	check("initial option")(bad(actions(`{"type":"static_select","options":[`+one+`],"initial_option":`+option(1, 1)+`}`), "the initial option must be one of the options [json-pointer:/blocks/0/elements/0]"))
 	check("initial date")(bad(actions(`{"type":"datepicker","initial_date":"tomorrow"}`), "must be a date of the form YYYY-MM-DD [json-pointer:/blocks/0/elements/0/initial_date]"))
 	check("initial time")(bad(actions(`{"type":"timepicker","initial_time":"24:00"}`), "must be a time of the form HH:mm [json-pointer:/blocks/0/elements/0/initial_time]"))
-	input := func(element string) string { return `{"type":"input","label":` + text(2000) + `,"element":` + element + `}` }
+	input := func(element string) string {
+		return `{"type":"input","label":` + text(2000) + `,"element":` + element + `}`
+	}
 	check("text in actions")(bad(actions(`{"type":"plain_text_input"}`), "unsupported type: plain_text_input [json-pointer:/blocks/0/elements/0/type]"))
 	check("input")(good(input(`{"type":"plain_text_input","max_length":3000,"initial_value":"` + long(3000) + `"}`)))
 	check("input label 2001")(bad(`{"type":"input","label":`+text(2001)+`,"element":{"type":"timepicker"}}`, "must be less than 2001 characters [json-pointer:/blocks/0/label/text]"))

@@ -256,10 +256,20 @@ func (p part) numberProblem(text string) string {
 // empty says that a state holds nothing.
 func emptyState(s object) bool {
 	for key, value := range s {
-		list, isList := value.([]any)
-		users, isUsers := value.([]string)
-		if key != "type" && value != nil && !(isList && len(list) == 0) && !(isUsers && len(users) == 0) {
-			return false
+		switch v := value.(type) {
+		case nil:
+		case []any:
+			if len(v) > 0 {
+				return false
+			}
+		case []string:
+			if len(v) > 0 {
+				return false
+			}
+		default:
+			if key != "type" {
+				return false
+			}
 		}
 	}
 	return true

@@ -3,8 +3,6 @@ package inbox
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +13,11 @@ import (
 	"github.com/slack-go/slack/socketmode"
 )
 
+// silent drops what slack-go logs.
+type silent struct{}
+
+func (silent) Output(int, string) error { return nil }
+
 // socketApp is slack-go's Socket Mode client. It hands every event but its own to do, and says on hello that it is there.
 type socketApp struct {
 	client *socketmode.Client
@@ -24,7 +27,7 @@ type socketApp struct {
 func socketed(t *testing.T, d desk, do func(*socketmode.Client, socketmode.Event)) socketApp {
 	t.Helper()
 	api := slack.New("xoxb-local", slack.OptionAPIURL(d.url+"/inbox/api/"), slack.OptionAppLevelToken("xapp-local"))
-	a := socketApp{client: socketmode.New(api, socketmode.OptionLog(log.New(io.Discard, "", 0))), hello: make(chan struct{}, 10)}
+	a := socketApp{client: socketmode.New(api, socketmode.OptionLog(silent{})), hello: make(chan struct{}, 10)}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
 	go func() {
@@ -128,9 +131,11 @@ func rawSocket(t *testing.T, d desk) *websocket.Conn {
 	if said := read(t, conn); said["type"] != "hello" || said["num_connections"] != 1.0 {
 		t.Errorf("it begins with %v", said)
 	}
-	if _, resp, err := websocket.DefaultDialer.DialContext(t.Context(), address, nil); err == nil || resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("the same address again: %v", err)
+	_, resp, err = websocket.DefaultDialer.DialContext(t.Context(), address, nil)
+	if err == nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("the same address again: %v", err)
 	}
+	resp.Body.Close()
 	return conn
 }
 
@@ -162,7 +167,7 @@ func TestSocketEnvelopes(t *testing.T) {
 	var payloads []any
 	for attempt := range 2 {
 		e := read(t, conn)
-		if e["type"] != "interactive" || e["retry_attempt"] != float64(attempt) || e["accepts_response_payload"] != false {
+		if e["type"] != "interactive" || e["retry_attempt"] != float64(attempt) || e["accepts_response_payload"] == true {
 			t.Errorf("attempt %d: %v", attempt, e)
 		}
 		payload, _ := e["payload"].(map[string]any)
