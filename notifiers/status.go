@@ -183,7 +183,8 @@ type Status struct {
 	// ActiveIncidents and SuppressedIncidents count open groups.
 	ActiveIncidents     int
 	SuppressedIncidents int
-	Silences            SilenceCounts
+	// Silences counts them by state.
+	Silences struct{ Active, Pending, Expired int }
 	// Cluster is nil if this instance is alone.
 	Cluster *cluster.Status
 }
@@ -192,11 +193,6 @@ type Status struct {
 type ReceiverStatus struct {
 	Name         string
 	Integrations []IntegrationStatus
-}
-
-// SilenceCounts counts silences by state.
-type SilenceCounts struct {
-	Active, Pending, Expired int
 }
 
 // Status returns the present state of the pipeline.
@@ -222,11 +218,9 @@ func (p *Pipeline) Status() Status {
 			s.SuppressedIncidents++
 		}
 	}
-	s.Silences = SilenceCounts{
-		Active:  p.countSilences(silence.SilenceStateActive),
-		Pending: p.countSilences(silence.SilenceStatePending),
-		Expired: p.countSilences(silence.SilenceStateExpired),
-	}
+	s.Silences.Active = p.countSilences(silence.SilenceStateActive)
+	s.Silences.Pending = p.countSilences(silence.SilenceStatePending)
+	s.Silences.Expired = p.countSilences(silence.SilenceStateExpired)
 	if p.peer != nil {
 		s.Cluster = new(p.peer.Status())
 	}
