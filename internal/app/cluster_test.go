@@ -54,11 +54,9 @@ receivers:
 	until("each other", func() bool { return two.app.pipeline.Status().Cluster.Position == 1 })
 	for _, w := range []*world{one, two} {
 		alert := `[{"labels": {"alertname": "Burn", "severity": "page"}}]`
-		resp, err := http.Post(w.app.URL()+"/api/v2/alerts", "application/json", strings.NewReader(alert))
-		if err != nil {
-			t.Fatal(err)
+		if status, answer := w.post(w.app.URL()+"/api/v2/alerts", "application/json", []byte(alert)); status != http.StatusOK {
+			t.Fatalf("alert: %d %s", status, answer)
 		}
-		resp.Body.Close()
 	}
 	until("the fallback to be told", func() bool { return told.Load() == 1 })
 	until("the first instance to have logged it", func() bool { return one.app.pipeline.Status().Receivers[1].Integrations[0].Fallbacks == 1 })
