@@ -14,10 +14,10 @@ import (
 func (a *App) statusPage() []web.Section {
 	sections := a.ingestSections()
 	sections = append(sections, a.storeSection(), a.rulesSection(), a.sendSection())
-	if outside, any := a.alertingSection(); any {
+	if outside, configured := a.alertingSection(); configured {
 		sections = append(sections, outside)
 	}
-	if peers, any := a.clusterSection(); any {
+	if peers, configured := a.clusterSection(); configured {
 		sections = append(sections, peers)
 	}
 	return append(sections, a.configSection())
