@@ -68,7 +68,7 @@ func readFiles(path string) (files, error) {
 // located says where an error of a calendar is: in its file, or for one that was
 // fetched on the line that names it.
 func (s source) located(path string, err error) error {
-	var f *faultAt
+	var f *lineError
 	if s.file != "" && errors.As(err, &f) {
 		return at(s.file, f.line, f.err)
 	}

@@ -18,11 +18,11 @@ func parseClock(s string) (int64, error) {
 		return 0, fmt.Errorf(`%q is no time of day: write it as "09:00"`, shown(s))
 	}
 	h, _ := strconv.ParseInt(m[1], 10, 64)
-	min, _ := strconv.ParseInt(m[2], 10, 64)
-	if h > 24 || min > 59 || (h == 24 && min > 0) {
+	past, _ := strconv.ParseInt(m[2], 10, 64)
+	if h > 24 || past > 59 || (h == 24 && past > 0) {
 		return 0, fmt.Errorf("there is no %s on a clock", s)
 	}
-	return h*hour + min*minute, nil
+	return h*hour + past*minute, nil
 }
 
 const (
@@ -168,12 +168,13 @@ func (h rhythm) turns(loc *time.Location, slots []int64, from int64) (t turns, f
 	if h.weeks > 0 {
 		t.anchor, t.days = t.anchor-weekday(t.anchor), 7
 	}
-	first = t.at(from)
-	if t.start(first) < from {
+	first, turn := t.at(from)
+	begin := dayOf(loc, turn.from)
+	if turn.from < from {
 		first++
+		begin = dayOf(loc, turn.to)
 	}
 	// Longer cycles are counted from that hand-over's own day or week.
-	begin := dayOf(loc, t.start(first))
 	switch {
 	case h.weeks > 1:
 		t.anchor, t.days, first = begin-weekday(begin), 7*h.weeks, 0

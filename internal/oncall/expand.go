@@ -150,9 +150,9 @@ func (x *expansion) occurrences(c *component, changed map[instance]*component) (
 
 // named says which event a fault is one of.
 func (x *expansion) named(c *component, err error) error {
-	var f *faultAt
+	var f *lineError
 	if !errors.As(err, &f) {
 		return err
 	}
-	return &faultAt{f.line, fmt.Errorf("event %q: %w", shown(c.text("SUMMARY")), f.err)}
+	return &lineError{f.line, fmt.Errorf("event %q: %w", shown(c.text("SUMMARY")), f.err)}
 }

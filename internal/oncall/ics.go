@@ -52,17 +52,17 @@ type calendar struct {
 	zones  map[string]*component
 }
 
-// faultAt is a fault of a line of a calendar.
-type faultAt struct {
+// lineError is a fault of a line of a calendar.
+type lineError struct {
 	line int
 	err  error
 }
 
-func (f *faultAt) Error() string { return fmt.Sprintf("line %d: %v", f.line, f.err) }
-func (f *faultAt) Unwrap() error { return f.err }
+func (f *lineError) Error() string { return fmt.Sprintf("line %d: %v", f.line, f.err) }
+func (f *lineError) Unwrap() error { return f.err }
 
-func lineFault(line int, format string, args ...any) *faultAt {
-	return &faultAt{line, fmt.Errorf(format, args...)}
+func lineFault(line int, format string, args ...any) *lineError {
+	return &lineError{line, fmt.Errorf(format, args...)}
 }
 
 // parseCalendar takes the text of an iCalendar file apart. What is wrong with one

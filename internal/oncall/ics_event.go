@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,26 +77,40 @@ func (x *expansion) event(c *component) (event, error) {
 	if e.start, err = x.stamp(p, p.value); err != nil {
 		return e, err
 	}
-	if p, ok := c.get("DTEND"); ok {
-		end, err := x.stamp(p, p.value)
-		if err != nil {
-			return e, err
-		}
-		e.wallLength = wallOf(e.start.loc, end.instant()) - e.start.wall
-		if end.loc == e.start.loc {
-			e.wallLength = end.wall - e.start.wall
-		}
-	} else if p, ok := c.get("DURATION"); ok {
-		if e.wallLength, e.length, err = parseLength(p.value); err != nil {
-			return e, lineFault(p.line, "DURATION: %w", err)
-		}
-	} else if e.start.date {
-		e.wallLength = day
+	if err := x.end(&e); err != nil {
+		return e, err
 	}
 	if e.wallLength+e.length <= 0 {
 		return e, lineFault(c.line, "it does not last: it needs DTEND after DTSTART")
 	}
 	return e, nil
+}
+
+// end reads how long the event is: by its end, by its duration, or because it is a
+// day.
+func (x *expansion) end(e *event) error {
+	if p, ok := e.get("DTEND"); ok {
+		end, err := x.stamp(p, p.value)
+		if err != nil {
+			return err
+		}
+		e.wallLength = wallOf(e.start.loc, end.instant()) - e.start.wall
+		if end.loc == e.start.loc {
+			e.wallLength = end.wall - e.start.wall
+		}
+		return nil
+	}
+	if p, ok := e.get("DURATION"); ok {
+		var err error
+		if e.wallLength, e.length, err = parseLength(p.value); err != nil {
+			return lineFault(p.line, "DURATION: %w", err)
+		}
+		return nil
+	}
+	if e.start.date {
+		e.wallLength = day
+	}
+	return nil
 }
 
 // lasts is the time of the occurrence that begins at a reading.
@@ -163,6 +178,9 @@ func (x *expansion) starts(e event) ([]int64, error) {
 	return kept, nil
 }
 
+// statusCanceled is the STATUS of an event that does not take place.
+const statusCanceled = "CANCELLED" //nolint:misspell // RFC 5545 spells it so.
+
 var errCanceled = errors.New("canceled")
 
 // who is the user an event names, in its summary or else by the address of somebody
@@ -171,7 +189,7 @@ func (x *expansion) who(c *component) (*User, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
-	if strings.EqualFold(c.text("STATUS"), "CANCELLED") {
+	if strings.EqualFold(c.text("STATUS"), statusCanceled) {
 		return nil, errCanceled
 	}
 	summary := c.text("SUMMARY")
@@ -204,18 +222,9 @@ func (x *expansion) invited(c *component) []*User {
 		if u == nil {
 			u = x.names.emails[strings.ToLower(p.params["EMAIL"])]
 		}
-		if u != nil && !containsUser(found, u) {
+		if u != nil && !slices.Contains(found, u) {
 			found = append(found, u)
 		}
 	}
 	return found
-}
-
-func containsUser(list []*User, u *User) bool {
-	for _, v := range list {
-		if v == u {
-			return true
-		}
-	}
-	return false
 }

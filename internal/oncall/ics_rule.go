@@ -16,7 +16,7 @@ const (
 	// million take some 0.1 s.
 	maxSteps     = 10_000_000
 	maxClaims    = 50_000 // occurrences within the window
-	maxRule      = 1000 // bytes of a rule
+	maxRule      = 1000   // bytes of a rule
 	maxInterval  = 1000
 	maxTimesADay = 24
 )

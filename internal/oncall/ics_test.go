@@ -50,7 +50,7 @@ func TestWeeklyEvents(t *testing.T) {
 	r := ics(t, ev("UID:1", "SUMMARY:On call: Alex Kim", "DTSTART;TZID=Europe/Berlin:20260316T090000", "DTEND;TZID=Europe/Berlin:20260323T090000",
 		"RRULE:FREQ=WEEKLY;INTERVAL=2", "EXDATE;TZID=Europe/Berlin:20260511T090000")+
 		ev("UID:1", "SUMMARY:On call: Alex Kim", "RECURRENCE-ID:20260413T070000Z", "DTSTART:20260414T070000Z", "DTEND:20260415T070000Z")+
-		ev("UID:1", "SUMMARY:On call: Alex Kim", "RECURRENCE-ID;TZID=Europe/Berlin:20260427T090000", "DTSTART;TZID=Europe/Berlin:20260427T090000", "DTEND;TZID=Europe/Berlin:20260504T090000", "STATUS:CANCELLED")+
+		ev("UID:1", "SUMMARY:On call: Alex Kim", "RECURRENCE-ID;TZID=Europe/Berlin:20260427T090000", "DTSTART;TZID=Europe/Berlin:20260427T090000", "DTEND;TZID=Europe/Berlin:20260504T090000", "STATUS:"+statusCanceled)+
 		ev("UID:2", "SUMMARY:Shift", "ATTENDEE;CN=\"Lee; Sam\":MAILTO:Sam@Example.com", "ATTENDEE;PARTSTAT=DECLINED:mailto:alex@example.com",
 			"DTSTART;TZID=Europe/Berlin:20260323T090000", "DURATION:P1W", "RRULE:FREQ=WEEKLY;INTERVAL=2;UNTIL=20260406T070000Z"))
 	wantWarnings(t, r)
@@ -65,6 +65,20 @@ func TestWeeklyEvents(t *testing.T) {
 		"Wed 15 09:00 CEST – Mon 25 09:00 CEST nobody",
 		"Mon 25 09:00 CEST – Mon 01 09:00 CEST alex (calendar team.ics)",
 		"Mon 01 09:00 CEST – Wed 03 00:00 CEST nobody")
+}
+
+// TestChangesOfOneOccurrence: of several the one of the highest sequence counts.
+func TestChangesOfOneOccurrence(t *testing.T) {
+	change := func(summary, sequence string) string {
+		return ev("UID:1", "SEQUENCE:"+sequence, "SUMMARY:"+summary, "RECURRENCE-ID:20261102T090000Z", "DTSTART:20261102T090000Z", "DTEND:20261102T170000Z")
+	}
+	r := ics(t, change("sam", "2")+change("kim", "10")+change("sam", "1")+ev("UID:1", "SUMMARY:alex", "DTSTART:20261101T090000Z", "DURATION:PT8H", "RRULE:FREQ=DAILY;COUNT=2"))
+	wantShifts(t, r, "2026-11-01 10:00", "2026-11-02 18:00",
+		"Sun 01 10:00 CET – Sun 01 18:00 CET alex (calendar team.ics)",
+		"Sun 01 18:00 CET – Mon 02 10:00 CET nobody",
+		"Mon 02 10:00 CET – Mon 02 18:00 CET kim (calendar team.ics)")
+	r = ics(t, ev("UID:1", "SUMMARY:alex", "RECURRENCE-ID;RANGE=THISANDFUTURE:20261201T090000Z", "DTSTART:20261201T090000Z", "DURATION:PT1H"))
+	wantWarnings(t, r, "6: RANGE=THISANDFUTURE is not followed: only this one occurrence is changed")
 }
 
 // TestTimesOfCalendars has every way to write a time, each for one hour or day.
@@ -127,10 +141,12 @@ END:VTIMEZONE
 	one("2026-11-02 08:00:00 1h0m0s", "DTSTART;TZID=/mozilla.org/20050126_1/Europe/Berlin:20261102T090000", "DURATION:PT1H")
 	one("2026-11-02 08:00:00 1h0m0s", "dtstart;tzid=Europe/Berlin;x-a=\"b:c\",d:20261102T0", " 90000", "Duration:PT1H")
 	one("", "DTSTART:20100102T090000Z", "DTEND:20100102T100000Z")
-	one("", "DTSTART:20261102T090000Z", "DTEND:20261102T100000Z", "STATUS:CANCELLED")
+	one("", "DTSTART:20261102T090000Z", "DTEND:20261102T100000Z", "STATUS:"+statusCanceled)
 	one("2026-11-02 09:00:00 2h0m0s", "DTSTART:20261102T090000Z", "DURATION:PT1H", "RDATE:20261102T100000Z")
 	one("2026-11-02 09:00:00 1h0m0s2026-11-04 09:00:00 1h0m0s", "DTSTART:20261102T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;VALUE=DATE:20261103")
 	one("2026-11-02 09:00:00 1h0m0s2026-11-03 09:00:00 1h0m0s", "DTSTART:20261102T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;UNTIL=20261103")
+	// A first end that clocks skip does not move the ends of the other days.
+	one("2026-03-28 21:30:00 4h0m0s2026-03-29 20:30:00 4h0m0s", "DTSTART:20260328T223000", "DTEND:20260329T023000", "RRULE:FREQ=DAILY;COUNT=2")
 	one("2026-01-30 23:00:00 24h0m0s2026-03-30 22:00:00 24h0m0s", "DTSTART;VALUE=DATE:20260131", "RRULE:FREQ=MONTHLY;COUNT=2")
 }
 

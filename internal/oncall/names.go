@@ -66,7 +66,7 @@ func (n names) within(text string) []*User {
 		inLonger := slices.ContainsFunc(hits[:i], func(l hit) bool {
 			return l.from <= h.from && h.to <= l.to && l.to-l.from > h.to-h.from
 		})
-		if !inLonger && !containsUser(found, h.user) {
+		if !inLonger && !slices.Contains(found, h.user) {
 			found = append(found, h.user)
 		}
 	}

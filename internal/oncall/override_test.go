@@ -140,6 +140,36 @@ func TestRefusedOverrides(t *testing.T) {
 	}
 }
 
+// TestDatabaseGone: what cannot be read again leaves everything as it was.
+func TestDatabaseGone(t *testing.T) {
+	db := database(t)
+	path := in(t, "timezone: UTC\nlayers: [{name: l, users: [alex]}]")
+	k, err := Open(t.Context(), Options{Path: path, DB: db})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.ReadFile(in(t, remoteSchedule))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Reload(t.Context()); err == nil || len(k.Calendars()) != 0 || onCall(k, time.Now()) != "alex" {
+		t.Errorf("reload: %v, %+v", err, k.Calendars())
+	}
+	soon := time.Now().Add(time.Hour)
+	if _, err := k.Add(t.Context(), Override{Schedule: "primary", User: "sam", From: soon, To: soon.Add(time.Hour), Author: "ana"}); err == nil || errors.Is(err, ErrRefused) {
+		t.Errorf("add: %v", err)
+	}
+	if _, err := k.Remove(t.Context(), 1, "ana", ""); err == nil || errors.Is(err, ErrRefused) {
+		t.Errorf("remove: %v", err)
+	}
+}
+
 func TestMigrations(t *testing.T) {
 	db := database(t)
 	for range 2 {

@@ -39,8 +39,8 @@ func TestFaultsOfUsersAndTeams(t *testing.T) {
 	wantFaults(t, "- a\n", "1: the file must be a mapping")
 	wantFaults(t, "users: {a: {}}\n---\nusers: {}\n", "3: a second YAML document begins here")
 	wantFaults(t, "users: {a: {}}\nteams: {t: {schedule: s}}\npolicies: {}\n"+schedule, `3: unknown key "policies" in the file: it has users, teams, schedules`)
-	wantFaults(t, "users:\n  a: {nmae: x}\n  a: {}\nteams: {t: {schedule: s}}\n"+schedule,
-		`2: unknown key "nmae" in user a: it has name, slack, email, timezone`, `3: key "a" stands here a second time`)
+	wantFaults(t, "users:\n  a: {nam: x}\n  a: {}\nteams: {t: {schedule: s}}\n"+schedule,
+		`2: unknown key "nam" in user a: it has name, slack, email, timezone`, `3: key "a" stands here a second time`)
 	wantFaults(t, "users:\n  a: {slack: '@ana', email: nobody, timezone: Mars/Olympus}\n  b: {email: A@x.org}\n  c: {email: a@X.org, timezone: Local}\nteams: {t: {schedule: s}}\n"+schedule,
 		`2: user a: timezone: there is no zone "Mars/Olympus"`, `2: user a: slack: "@ana" is no user ID of Slack`, `2: user a: email: "nobody" is no address`,
 		`4: user c: timezone: there is no zone "Local"`, "4: user c: email: b has the same")
@@ -87,7 +87,7 @@ func TestFaultsOfSchedules(t *testing.T) {
 	layer("users: [a], restrict: [{from: '09:00'}, {days: [mon..frd]}, {from: '18:00', to: '18:00'}]", "7: schedule s: layer l: restrict has only one of from and to",
 		`7: schedule s: layer l: restrict: days: "frd" is no day of the week`, "7: schedule s: layer l: restrict begins and ends at the same time")
 	layer("users: [a], restrict: []", "7: schedule s: layer l: restrict is empty")
-	layer("users: [a], restrict: [{dyas: [mon], from: '9', to: '10:00'}]", `7: unknown key "dyas"`, `7: schedule s: layer l: restrict: from: "9" is no time of day`)
+	layer("users: [a], restrict: [{dais: [mon], from: '9', to: '10:00'}]", `7: unknown key "dais"`, `7: schedule s: layer l: restrict: from: "9" is no time of day`)
 	base := "timezone: UTC\nlayers: [{name: l, users: [a]}]\noverrides:\n"
 	schedule(base+"- {user: c, from: 2026-01-02, to: 2026-01-03}\n- {}", `8: schedule s: override: there is no user "c"`, "8: schedule s: override: to: a date alone",
 		"9: schedule s: override lacks user", "9: schedule s: override lacks from", "9: schedule s: override lacks to")

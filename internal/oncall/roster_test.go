@@ -216,6 +216,18 @@ overrides:
 	}
 }
 
+// TestWindowsWithinWindows: a window that began the day before may close last.
+func TestWindowsWithinWindows(t *testing.T) {
+	r := load(t, `timezone: UTC
+layers:
+  - {name: base, users: [kim]}
+  - {name: l, users: [alex], restrict: [{days: [sun], from: "20:00", to: "06:00"}, {days: [mon], from: "00:00", to: "01:00"}]}`)
+	s, _ := r.At("backend", clock(t, r, "2026-11-02 12:00"))
+	if want := clock(t, r, "2026-11-02 06:00"); s.User.ID != "kim" || !s.From.Equal(want) || !s.To.Equal(want.Add((6*24+14)*time.Hour)) {
+		t.Errorf("at noon %+v", s)
+	}
+}
+
 func TestOneForever(t *testing.T) {
 	r := load(t, "timezone: UTC\nlayers: [{name: l, users: [alex]}]")
 	s, ok := r.At("backend", now)

@@ -23,9 +23,9 @@ func (r *rotation) at(t int64) piece {
 	}
 	p := piece{span: r.bounds, user: r.users[0], why: r.why}
 	if len(r.turns.slots) > 0 {
-		n := r.turns.at(t)
+		n, turn := r.turns.at(t)
 		p.user = r.users[mod(n-r.first, int64(len(r.users)))]
-		p.cut(span{r.turns.start(n), r.turns.start(n + 1)})
+		p.cut(turn)
 	}
 	if len(r.hours.windows) == 0 {
 		return p
@@ -64,8 +64,8 @@ func (r turns) start(n int64) int64 {
 	return instant(r.loc, begin+r.slots[slot])
 }
 
-// at is the number of the turn that holds t.
-func (r turns) at(t int64) int64 {
+// at is the number of the turn that holds t, and its time.
+func (r turns) at(t int64) (n int64, s span) {
 	var cycle int64
 	if today := dayOf(r.loc, t); r.days == 0 {
 		year, month, _ := time.Unix(today*day, 0).UTC().Date()
@@ -73,14 +73,17 @@ func (r turns) at(t int64) int64 {
 	} else {
 		cycle = floorDiv(today-r.anchor, r.days)
 	}
-	n := (cycle+1)*int64(len(r.slots)) - 1
-	for r.start(n) > t {
+	n = (cycle+1)*int64(len(r.slots)) - 1
+	s = span{r.start(n), r.start(n + 1)}
+	for s.from > t {
 		n--
+		s = span{r.start(n), s.from}
 	}
-	for r.start(n+1) <= t {
+	for s.to <= t {
 		n++
+		s = span{s.to, r.start(n + 1)}
 	}
-	return n
+	return n, s
 }
 
 // hours are the times of the week in which a layer claims anything.
@@ -143,9 +146,8 @@ func (h hours) on(d int64) func(func(span) bool) {
 			if !w.days[weekday(d)] {
 				continue
 			}
-			s := span{instant(h.loc, d*day+w.from), instant(h.loc, d*day+w.to)}
-			// A window within the hour that clocks skip is never open.
-			if s.from < s.to && !yield(s) {
+			// Within an hour that clocks skip this is no time at all.
+			if !yield(span{instant(h.loc, d*day+w.from), instant(h.loc, d*day+w.to)}) {
 				return
 			}
 		}

@@ -1,6 +1,9 @@
 package oncall
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // piece is a stretch of time in which the answer is the same: a user and why it is
 // that one, or nobody.
@@ -40,8 +43,8 @@ const horizon = 366 * day
 
 func (s *schedule) at(t int64) piece {
 	p := piece{span: span{never, forever}}
-	for i := len(s.layers) - 1; i >= 0; i-- {
-		q := s.layers[i].at(t)
+	for _, l := range slices.Backward(s.layers) {
+		q := l.at(t)
 		p.cut(q.span)
 		if q.user != nil {
 			p.user, p.why = q.user, q.why
