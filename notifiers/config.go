@@ -2,7 +2,6 @@ package notifiers
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -19,7 +18,7 @@ type Config struct {
 	Alertmanager string `yaml:"alertmanager,omitempty"`
 	// Alerting names outside Alertmanagers that get every alert too, in the syntax of Prometheus' section alerting.
 	Alerting promconfig.AlertingConfig `yaml:"alerting,omitempty"`
-	// OnCall is reserved for the path of teams, schedules and escalation policies.
+	// OnCall is the path of the file that says who is on call: users, teams and schedules.
 	OnCall string `yaml:"oncall,omitempty"`
 	// Cluster says which other instances this one notifies together with.
 	Cluster cluster.Config `yaml:"cluster,omitempty"`
@@ -42,9 +41,5 @@ func DefaultConfig() Config {
 
 // Validate returns every fault of the section, joined. It opens no file: Load does.
 func (c Config) Validate() error {
-	faults := []error{c.Slack.Validate(), c.Cluster.Validate(), c.validateFallback(), validateAlerting(c.Alerting)}
-	if c.OnCall != "" {
-		faults = append(faults, fmt.Errorf("notifiers.oncall: schedules and escalation are not part of this version; remove %q", c.OnCall))
-	}
-	return errors.Join(faults...)
+	return errors.Join(c.Slack.Validate(), c.Cluster.Validate(), c.validateFallback(), validateAlerting(c.Alerting))
 }

@@ -218,9 +218,9 @@ func TestConfigValidate(t *testing.T) {
 		t.Errorf("default: %v", err)
 	}
 	c := DefaultConfig()
-	c.OnCall, c.Alerting = "teams.yaml", promconfig.AlertingConfig{AlertmanagerConfigs: promconfig.AlertmanagerConfigs{nil}}
+	c.Fallback, c.Alerting = []string{""}, promconfig.AlertingConfig{AlertmanagerConfigs: promconfig.AlertmanagerConfigs{nil}}
 	err := c.Validate()
-	if err == nil || !strings.Contains(err.Error(), "alerting.alertmanagers[0] is empty") || !strings.Contains(err.Error(), "notifiers.oncall") {
+	if err == nil || !strings.Contains(err.Error(), "alerting.alertmanagers[0] is empty") || !strings.Contains(err.Error(), "notifiers.fallback[0]: is empty") {
 		t.Errorf("got %v, want both faults", err)
 	}
 }

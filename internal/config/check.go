@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 
+	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/playbooks"
 	"github.com/watchtower-hub/watchtower/rules"
@@ -18,6 +20,8 @@ type Files struct {
 	Objectives   []rules.Objective
 	Playbooks    *playbooks.Library
 	Alertmanager *amconfig.Config
+	// OnCall says who is on call, as far as files tell; nil if no file is named.
+	OnCall *oncall.Roster
 }
 
 // Read loads the configuration at path and every file it names. It opens no port
@@ -52,6 +56,8 @@ func Read(path string) (files Files, playbookFaults, err error) {
 				faults = append(faults, cfg.where.fault("notifiers", fault))
 			}
 		}
+		files.OnCall, err = cfg.onCall(time.Now())
+		faults = append(faults, err)
 		_, err = cfg.Slack()
 		faults = append(faults, err)
 	}

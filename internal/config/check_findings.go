@@ -60,6 +60,7 @@ func Check(ctx context.Context, path string, o CheckOptions) Result {
 		c.unreviewed(files, o.Now)
 		c.routes(files, alerts)
 	}
+	c.onCall(files, o.Now)
 	if len(files.Objectives) == 0 && err == nil {
 		c.warn(lint.Place{}, checkObjectives, "no objectives: %v match no file, so nothing will page; write one (docs/objectives.md shows how)", files.Config.Rules.Objectives)
 	}

@@ -98,7 +98,7 @@ func TestChecksAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, check := range []string{checkConfig, checkSpec, checkOwner, checkPlaybook, checkRoute, checkReviewed, checkObjectives, checkServer} {
+	for _, check := range []string{checkConfig, checkSpec, checkOwner, checkPlaybook, checkRoute, checkReviewed, checkObjectives, checkServer, checkOnCall} {
 		if !strings.Contains(string(docs), "`"+check+"`") {
 			t.Errorf("docs/check.md does not explain %s", check)
 		}

@@ -57,7 +57,7 @@ func TestFaults(t *testing.T) {
 	fault("web:\n  liste: x\nstore: {retentoin: 1d}\n", `watchtower.yaml:2: unknown key "liste"`, `watchtower.yaml:3: unknown key "retentoin"`)
 	fault("campaigns: {}\n", `watchtower.yaml:1: unknown key "campaigns"`)
 	fault("web: {listen: nowhere}\nstore: {retention: 0s}\n", "watchtower.yaml:1: web.listen", "watchtower.yaml:2: store")
-	fault("notifiers:\n  oncall: x.yaml\n  slack:\n    default_channel: ''\n", "watchtower.yaml:2: ", "watchtower.yaml:4: ")
+	fault("notifiers:\n  fallback: ['']\n  slack:\n    default_channel: ''\n", "watchtower.yaml:2: ", "watchtower.yaml:4: ")
 	fault("reports:\n  weekly:\n    timezone: Mars/Olympus\n", "watchtower.yaml:3: reports.weekly.timezone")
 	fault("rules: {evaluation_interval: 1ns}\n", "watchtower.yaml:1: ")
 	fault("rules:\n  policy:\n    exhausted: freeze\n    at_rsik: hurry\n    watch: ''\n", "watchtower.yaml:4: rules.policy.at_rsik: there is no such state: use healthy, watch, at_risk", "watchtower.yaml:5: rules.policy.watch: is empty")

@@ -10,7 +10,7 @@ import (
 // resolve makes every path of the file relative to the file's own folder.
 func (c *Config) resolve(base string) {
 	for _, p := range []*string{
-		&c.DataDir, &c.Web.ConfigFile, &c.Notifiers.Alertmanager,
+		&c.DataDir, &c.Web.ConfigFile, &c.Notifiers.Alertmanager, &c.Notifiers.OnCall,
 		&c.Notifiers.Slack.BotTokenFile, &c.Notifiers.Slack.AppTokenFile, &c.Notifiers.Slack.SigningSecretFile, &c.Notifiers.Cluster.TLSConfig, &c.Dashboards.Out,
 	} {
 		*p = resolved(base, *p)
