@@ -16,6 +16,10 @@ const personCookie = "inbox_person"
 func (b *Inbox) routes() http.Handler {
 	mux := http.NewServeMux()
 	guard := http.NewCrossOriginProtection() // A page elsewhere must not post here with a visitor's browser.
+	if u, err := url.Parse(b.external); err == nil && u.Host != "" {
+		// Behind a proxy this is what browsers call us. Scheme and host alone are always an origin.
+		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
 	writes := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, guard.Handler(h)) }
 	writes("/inbox/api/{method}", b.serveAPI)
 	writes("POST /inbox/respond/{token}", b.serveRespond)

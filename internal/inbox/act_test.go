@@ -290,6 +290,10 @@ func TestForeignForms(t *testing.T) {
 			t.Errorf("%s with another origin: %d", path, got.status)
 		}
 	}
+	behind := open(t, func(o *Options) { o.ExternalURL = "https://watchtower.example/" }).reader(t)
+	if got := behind.post("/inbox/person", url.Values{"person": {"U0SAM"}}, "Origin", "https://watchtower.example"); got.status != http.StatusOK {
+		t.Errorf("behind a proxy: %d", got.status)
+	}
 	for _, back := range []string{"https://evil.example/inbox/", "//evil.example/inbox/", `/\evil.example/inbox/`, "/inboxes", "javascript:alert(1)", "\x00"} {
 		if got := r.post("/inbox/person", url.Values{"person": {"U0SAM"}, "back": {back}}); !strings.HasPrefix(got.at.String(), d.url+"/inbox") || got.at.Path != "/inbox" {
 			t.Errorf("back to %q leads to %s", back, got.at)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/slack-go/slack"
 )
 
 func TestRestart(t *testing.T) {
@@ -86,6 +87,27 @@ func TestKill(t *testing.T) {
 		if !there[ts] {
 			t.Errorf("message %s was acknowledged and is lost", ts)
 		}
+	}
+}
+
+// Tables of the first version are brought up to date, and keep what they hold.
+func TestOlderTables(t *testing.T) {
+	db := openDB(t, filepath.Join(t.TempDir(), "state.db"))
+	for _, statement := range []string{
+		migrations()[0],
+		`CREATE TABLE inbox_schema (version INTEGER NOT NULL)`,
+		`INSERT INTO inbox_schema (version) VALUES (1)`,
+		`INSERT INTO inbox_channels VALUES ('C0OLDONCALL', 'oncall', 1, 1700000000000000)`,
+		`INSERT INTO inbox_messages VALUES ('C0OLDONCALL', 1700000000000000, 0, 0, '', '', 'before', '', '', '', '', '', 0, 0, 0)`,
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := open(t, func(o *Options) { o.DB = db })
+	d.upload(t, slack.UploadFileParameters{Filename: "x.txt", Channel: "C0OLDONCALL"}, []byte("hello"))
+	if got := d.messages(t, "oncall"); len(got) != 2 || got[0].Text != "before" || len(got[1].Files) != 1 {
+		t.Errorf("after the migration: %+v", got)
 	}
 }
 

@@ -167,7 +167,7 @@ func TestSocketEnvelopes(t *testing.T) {
 	var payloads []any
 	for attempt := range 2 {
 		e := read(t, conn)
-		if e["type"] != "interactive" || e["retry_attempt"] != float64(attempt) || e["accepts_response_payload"] == true {
+		if accepts, said := e["accepts_response_payload"].(bool); e["type"] != "interactive" || e["retry_attempt"] != float64(attempt) || accepts || !said {
 			t.Errorf("attempt %d: %v", attempt, e)
 		}
 		payload, _ := e["payload"].(map[string]any)
