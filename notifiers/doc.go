@@ -19,7 +19,11 @@
 //     counts as sent, instead of every 15 minutes. The files have Alertmanager's format and names.
 //   - Gossip between instances is off unless Config.Cluster names an address. Without it nothing settles before the first
 //     page. With it, what peers tell is on disk as well.
+//   - Every integration returns soon after its deadline, is tried again after HTTP 429 or no answer at all, and tells no
+//     secret in its errors.
 //   - tracing and event_recorder of alertmanager.yml are read and not acted on; they would change the whole process.
+//
+// Alerting sends the same alerts to Alertmanagers outside of this process, as Prometheus does.
 //
 // # Example
 //
