@@ -38,7 +38,7 @@ func addOnCallFlags(cmd *cobra.Command) onCallFlags {
 		at:     cmd.Flags().String("at", "now", `the time to ask about: now, +12h, 2026-11-02T09:00:00Z, or "2026-11-02 09:00" on the clocks of --team (else in UTC)`),
 		asJSON: cmd.Flags().Bool("json", false, "print JSON"),
 	}
-	_ = cmd.RegisterFlagCompletionFunc("team", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	_ = cmd.RegisterFlagCompletionFunc("team", func(_ *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		cfg, err := config.Load(configPath(*f.file))
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError

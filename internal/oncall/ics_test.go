@@ -287,7 +287,7 @@ func TestEvilCalendars(t *testing.T) {
 		x := expansion{calendar: c, loc: time.UTC, names: namesOf(map[string]*User{"alex": {ID: "alex"}}), window: span{now.Unix() - expanded, now.Unix() + expanded}}
 		list, _ := x.claims()
 		flatten(list)
-		if took := time.Since(began); took > 30*time.Second {
+		if took := time.Since(began); took > 2*time.Minute {
 			t.Errorf("%s: %s", name, took)
 		}
 		t.Log(name, time.Since(began))

@@ -73,11 +73,31 @@ func onCall(k *Keeper, at time.Time) string {
 	return s.User.ID
 }
 
+// journal is what was logged, also while somebody goes on logging.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+var _ io.Writer = (*journal)(nil)
+
 // TestRefreshing lets a calendar change, break, hang and come back.
 func TestRefreshing(t *testing.T) {
 	path, cache := in(t, remoteSchedule), t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log journal
 		web := &answers{next: says(always("alex"))}
 		options := Options{Path: path, Cache: cache, Fetcher: Fetcher{Transport: web}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		k, err := Open(t.Context(), options)
