@@ -35,6 +35,7 @@ import (
 	"github.com/watchtower-hub/watchtower/collectors"
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/inbox"
+	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/internal/store"
 	"github.com/watchtower-hub/watchtower/internal/web"
 	"github.com/watchtower-hub/watchtower/notifiers"
@@ -69,6 +70,7 @@ type App struct {
 
 	discovery *discovery.SDMetrics // of scrape targets and Alertmanagers
 
+	oncall     *oncall.Keeper // nil where no file says who is on call
 	slack      *slack.Slack
 	inbox      *inbox.Inbox // nil when Slack itself is used
 	pipeline   *notifiers.Pipeline
@@ -114,7 +116,7 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 		buildInfo(o.Version),
 	)
 	for _, open := range []func(context.Context, config.Files) error{
-		a.listen, a.openStores, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openCollectors, a.openSite,
+		a.listen, a.openStores, a.openOnCall, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openCollectors, a.openSite,
 	} {
 		if err := open(ctx, files); err != nil {
 			return a, err

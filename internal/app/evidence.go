@@ -51,6 +51,9 @@ func (a *App) where(ctx context.Context, id, alertname string, since, at time.Ti
 	if err != nil {
 		return nil, fmt.Errorf("where it burns: %w", err)
 	}
+	if len(found.Culprits) == 0 && !found.Even {
+		return nil, nil // that nothing was found out helps nobody at night
+	}
 	return found.Sentences(), nil
 }
 

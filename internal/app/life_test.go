@@ -51,10 +51,14 @@ func TestLifeOfAnIncident(t *testing.T) {
 	visit(ctx, t, w.url("/incidents"), "You has it")
 	visit(ctx, t, w.url("/inbox/oncall"), "Disk of db-1 is full")
 	press(ctx, t, "Done")
-	w.expect("the step", func(m inbox.Message) bool { return m.ThreadTS == page.TS && strings.Contains(m.Text, "did: Look at the disk") })
+	w.expect("the step", func(m inbox.Message) bool {
+		return m.ThreadTS == page.TS && strings.Contains(m.Text, "did: Look at the disk")
+	})
 
 	w.alert(until, "DiskFull", "db", "db-2")
-	w.expect("the growth", func(m inbox.Message) bool { return m.ThreadTS == page.TS && strings.Contains(m.Text, "1 more alert fires") })
+	w.expect("the growth", func(m inbox.Message) bool {
+		return m.ThreadTS == page.TS && strings.Contains(m.Text, "1 more alert fires")
+	})
 	w.expect("the repeat, which reminds the owner", func(m inbox.Message) bool {
 		return m.ThreadTS == page.TS && strings.Contains(m.Text, "Still firing") && strings.HasPrefix(m.Text, "<@") && !m.Broadcast
 	})

@@ -47,6 +47,7 @@ func (a *App) reload() error {
 	a.current.Store(&files)
 	return errors.Join(
 		wrap("notifiers", a.pipeline.Apply(files.Config.Notifiers)),
+		wrap("who is on call", a.reloadOnCall()),
 		wrap("alerting", a.alerting.Reload(files.Config.Notifiers.Alerting)),
 		wrap("prometheus rules", a.promRules.Reload(files.Config.Rules.Prometheus)),
 		wrap("objectives", a.engine.Reload(files.Objectives)),
@@ -63,6 +64,7 @@ func (a *App) warnOfRestart(next config.Config) {
 		"store":                                 old.Store != next.Store,
 		"rules.evaluation_interval":             old.Rules.EvaluationInterval != next.Rules.EvaluationInterval,
 		"notifiers.slack":                       !reflect.DeepEqual(old.Notifiers.Slack, next.Notifiers.Slack),
+		"notifiers.oncall":                      old.Notifiers.OnCall != next.Notifiers.OnCall,
 		"notifiers.cluster":                     !reflect.DeepEqual(old.Notifiers.Cluster, next.Notifiers.Cluster),
 		"collectors.global.evaluation_interval": old.Collectors.Global.EvaluationInterval != next.Collectors.Global.EvaluationInterval,
 		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),

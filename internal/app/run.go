@@ -23,6 +23,7 @@ const (
 func (a *App) Run(ctx context.Context) error {
 	return runParts(ctx, []part{
 		{"web", a.serveWeb},
+		{"on call", a.keepOnCall},
 		{"slack", a.slack.Run},
 		{"notifiers", a.pipeline.Run},
 		{"alerting", a.alerting.Run},
