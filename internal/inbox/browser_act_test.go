@@ -107,9 +107,11 @@ func TestBrowserIncident(t *testing.T) {
 
 	// What has not changed is not touched, so that no click misses.
 	steps(ctx, t, chromedp.Evaluate[chromedp.Void](`void (window.kept = Array.from(document.querySelectorAll("#stream > article")))`))
+	steps(ctx, t, chromedp.Evaluate[chromedp.Void](`void new MutationObserver(all => all.forEach(m => m.removedNodes.forEach(n => window.moved = n.id)))
+		.observe(document.getElementById("stream"), {childList: true})`))
 	d.post(t, "oncall", saying("something else"))
 	eventually(ctx, t, within+`("something else")`)
-	eventually(ctx, t, `window.kept.every(article => article.isConnected)`)
+	eventually(ctx, t, `window.kept.every(article => article.isConnected) && !window.moved`)
 
 	// The modal has the focus, says what is wrong under the input, keeps what was typed, and gives the focus back.
 	steps(ctx, t, press(message+` button[value*="silence"]`))

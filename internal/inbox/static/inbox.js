@@ -30,26 +30,32 @@
     });
   }
 
-  // As the server wrote them: what stands in the stream, by ID.
+  // What stands in the stream, by ID, as the server wrote it.
   var written = new Map();
   function remember(el) { if (el.id) { written.set(el.id, el.outerHTML); } }
 
-  // Brings the stream up to date and touches only what has changed, so that nothing moves under anyone's hand.
+  // Brings the stream up to date. What has not changed is neither replaced nor moved: nothing slips from under anyone's
+  // hand, and a question that is being answered stays open.
   function takeStream(fresh) {
-    var stream = byId("stream"), here = stream.firstElementChild, keep = new Set();
+    var stream = byId("stream"), kept = new Map();
     Array.from(fresh.children).forEach(function (next) {
-      var old = next.id && byId(next.id), same = old && old.parentNode === stream && written.get(next.id) === next.outerHTML;
-      if (!same) {
-        remember(next);
-        if (old) { keepState(old, next); }
-        stream.insertBefore(next, here);
-        keep.add(next);
+      var old = next.id ? byId(next.id) : Array.from(stream.children).find(function (el) {
+        return !el.id && el.outerHTML === next.outerHTML && !kept.has(el);
+      });
+      if (old && old.parentNode === stream && (!next.id || written.get(next.id) === next.outerHTML)) {
+        kept.set(old, next);
+        kept.set(next, old);
         return;
       }
-      keep.add(old);
-      if (old === here) { here = here.nextElementSibling; } else { stream.insertBefore(old, here); }
+      remember(next);
+      if (old) { keepState(old, next); }
     });
-    Array.from(stream.childNodes).forEach(function (n) { if (!keep.has(n)) { n.remove(); } });
+    Array.from(stream.childNodes).forEach(function (n) { if (!kept.has(n)) { n.remove(); } });
+    var here = stream.firstChild;
+    Array.from(fresh.children).forEach(function (next) {
+      var el = kept.get(next) || next;
+      if (el === here) { here = here.nextSibling; } else { stream.insertBefore(el, here); }
+    });
   }
 
   // Takes the new page's channels, messages and view, and leaves open what the reader had opened.
