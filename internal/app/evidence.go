@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ const (
 	pictureSteps = 240
 	// shortestStep is as fine as a picture gets.
 	shortestStep = 10 * time.Second
+	// shortestGap is how long nothing must be known to be shown as a gap: as long as
+	// telemetry has to be silent to be taken for lost.
+	shortestGap = 2 * time.Minute
 	// longestPicture is the most that is shown of an incident that goes on and on.
 	longestPicture = 24 * time.Hour
 )
@@ -86,13 +90,34 @@ func (a *App) picture(id string, since, at time.Time) drawn {
 
 // incidentOf puts the course of an objective into a chart's words.
 func incidentOf(c rules.Course, o rules.Objective, since time.Time) chart.Incident {
-	in := chart.Incident{Name: o.Promise, Began: since, Step: c.Step, Budget: c.Budget}
+	in := chart.Incident{Name: o.Promise, Began: since, Budget: c.Budget}
 	for _, p := range c.Points {
-		in.Burn = append(in.Burn, chart.Point{At: p.At, Value: p.Short})
+		in.Burn = append(in.Burn, chart.Point{At: p.At, Value: p.Long}) // it is the last to cross the threshold, and steady
 		in.Errors = append(in.Errors, chart.Point{At: p.At, Value: p.Ratio})
 	}
+	in.Burn, in.Errors = bridged(in.Burn), bridged(in.Errors)
 	if c.Threshold > 0 {
 		in.Alerts = []chart.Threshold{{Name: string(c.Pair.Severity), Value: c.Threshold}}
 	}
 	return in
+}
+
+// bridged leaves out short stretches in which nothing is known: samples may arrive
+// further apart than the steps of a picture. A longer one stays, and is shown as a gap.
+func bridged(points []chart.Point) []chart.Point {
+	var out []chart.Point
+	for i := 0; i < len(points); {
+		end := i
+		for end < len(points) && math.IsNaN(points[end].Value) {
+			end++
+		}
+		if end > i && (i == 0 || end == len(points) || points[end].At.Sub(points[i-1].At) > shortestGap) {
+			out = append(out, points[i:end]...)
+		}
+		if end < len(points) {
+			out = append(out, points[end])
+		}
+		i = end + 1
+	}
+	return out
 }

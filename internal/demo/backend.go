@@ -46,8 +46,12 @@ func topology() map[string][]endpoint {
 // services lists the backend's services in the order they start.
 func services() []string { return []string{"auth", "media", "feed", "share"} }
 
-// failing says what share of a service's requests fail right now, 0–1.
-type failing func(service string) float64
+// failing says which release of a service serves a request right now, and what share
+// of such requests fail, 0–1.
+type failing func(service string) (release string, ratio float64)
+
+// releaseHeader tells the middleware who served the request.
+const releaseHeader = "X-Release"
 
 // backend is the running influencer app.
 type backend struct {
@@ -121,7 +125,9 @@ func (b *backend) handler(service string, tel *telemetry, fails failing) http.Ha
 func (b *backend) serve(service string, ep endpoint, client *http.Client, fails failing) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		pause(r.Context(), time.Duration(float64(ep.work)*(0.5+rand.Float64())))
-		if rand.Float64() < fails(service) {
+		release, ratio := fails(service)
+		w.Header().Set(releaseHeader, release)
+		if rand.Float64() < ratio {
 			http.Error(w, service+": no database connection left", http.StatusServiceUnavailable)
 			return
 		}
@@ -170,8 +176,8 @@ type redMetrics struct {
 func newREDMetrics(reg prometheus.Registerer) *redMetrics {
 	m := &redMetrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total", Help: "Requests served, by route and status code.",
-		}, []string{"route", "code"}),
+			Name: "http_requests_total", Help: "Requests served, by route, status code and release.",
+		}, []string{"route", "code", "version"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_request_duration_seconds", Help: "Time to serve a request.",
 			Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5},
@@ -184,13 +190,14 @@ func newREDMetrics(reg prometheus.Registerer) *redMetrics {
 // observe counts and times next, with the trace as the exemplar of each duration.
 func (m *redMetrics) observe(route string, next http.Handler) http.Handler {
 	for _, code := range []string{"200", "502", "503"} {
-		m.requests.WithLabelValues(route, code)
+		m.requests.WithLabelValues(route, code, goodRelease)
+		m.requests.WithLabelValues(route, code, badRelease)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		rec := &statusWriter{ResponseWriter: w, code: http.StatusOK}
 		next.ServeHTTP(rec, r)
-		m.requests.WithLabelValues(route, strconv.Itoa(rec.code)).Inc()
+		m.requests.WithLabelValues(route, strconv.Itoa(rec.code), rec.Header().Get(releaseHeader)).Inc()
 		var exemplar prometheus.Labels
 		if sc := trace.SpanContextFromContext(r.Context()); sc.IsSampled() {
 			exemplar = prometheus.Labels{"trace_id": sc.TraceID().String()}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -188,12 +189,13 @@ func reserve(ctx context.Context, names []string) (map[string]net.Listener, erro
 // since is how far the story has come.
 func (d *demo) since() time.Duration { return d.options.Now().Sub(d.began) }
 
-// failing is what share of a service's requests fail now; none before the story begins.
-func (d *demo) failing(service string) float64 {
+// failing says which release serves a request now, and what share of such requests
+// fail; none before the story begins.
+func (d *demo) failing(service string) (release string, ratio float64) {
 	if d.began.IsZero() {
-		return 0
+		return goodRelease, 0
 	}
-	return d.story.FailureRatio(service, d.since())
+	return d.story.Serve(service, d.since(), rand.Float64())
 }
 
 // tell prints a line of the story.

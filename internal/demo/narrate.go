@@ -20,7 +20,7 @@ func (s Story) moments() []moment {
 		{0, "A calm evening: a few requests a second."},
 		{s.RampAt, "A famous account shares the app. Traffic begins to climb."},
 		{s.PeakAt, "Ten times the traffic. feed fails a little (1 in 100): too little for the classic alert, too much for so many people."},
-		{s.BreakAt, "A bad release of share goes out: 40 in 100 shares fail."},
+		{s.BreakAt, "A bad release of share goes out to half of its traffic: 40 in 100 shares fail."},
 		{s.HealAt, "The release of share is rolled back."},
 		{s.CoolAt, "The crowd moves on."},
 		{s.EndAt, "Calm again. The server keeps running: look around, then press Ctrl-C."},

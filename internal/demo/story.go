@@ -57,4 +57,25 @@ func (s Story) FailureRatio(service string, t time.Duration) float64 {
 	}
 }
 
+// The releases of the backend's services.
+const (
+	goodRelease = "2.3.1"
+	badRelease  = "2.4.0"
+)
+
+// Serve says which release of a service serves a request at t, and what share of
+// such requests fail: the bad release of share goes to half of the requests. luck,
+// 0–1, is the request's own.
+func (s Story) Serve(service string, t time.Duration, luck float64) (release string, fails float64) {
+	ratio := s.FailureRatio(service, t)
+	switch {
+	case service != "share" || t < s.BreakAt || t >= s.HealAt:
+		return goodRelease, ratio
+	case luck < 0.5:
+		return badRelease, min(1, 2*ratio)
+	default:
+		return goodRelease, s.CalmRatio
+	}
+}
+
 func between(a, b, x float64) float64 { return a + (b-a)*x }

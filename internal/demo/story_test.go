@@ -46,6 +46,26 @@ func TestStoryBreaksShareAlone(t *testing.T) {
 	fails("feed", 0, s.CalmRatio)
 }
 
+func TestTheBadReleaseCarriesTheFailures(t *testing.T) {
+	s := Viral()
+	const n = 1000
+	by := map[string]float64{}
+	failed := 0.0
+	for i := range n {
+		release, ratio := s.Serve("share", s.BreakAt, (float64(i)+0.5)/n)
+		by[release]++
+		failed += ratio
+	}
+	if by[badRelease] != n/2 || math.Abs(failed/n-s.BreakRatio) > 0.001 {
+		t.Errorf("requests by release %v, %.4f of them fail; want half, and %v", by, failed/n, s.BreakRatio)
+	}
+	for _, at := range []time.Duration{s.BreakAt - 1, s.HealAt} {
+		if release, _ := s.Serve("share", at, 0); release != goodRelease {
+			t.Errorf("at %s %s serves", at, release)
+		}
+	}
+}
+
 func TestRequestsAreSharedOut(t *testing.T) {
 	for x, want := range map[float64]string{0: "feed", 0.59: "feed", 0.6: "share", 0.89: "share", 0.9: "auth", 0.999: "auth"} {
 		if got, _, _ := pickRequest(x); got != want {
