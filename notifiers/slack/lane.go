@@ -158,8 +158,19 @@ func (o *outbox) next(l *lane, now time.Time) (j *job, wait time.Duration, more 
 	}
 	l.bucket.take()
 	ws.bucket.take()
+	if r.kind == kindPage && r.rec.memory.Storm != nil && !r.payload.RootDone {
+		o.fillStorm(r, now)
+	}
 	r.flying = true
-	o.save(func(ctx context.Context, tx *sql.Tx) error { return markSending(ctx, tx, r) })
+	o.save(func(ctx context.Context, tx *sql.Tx) error {
+		if r.kind != kindPage || r.rec.memory.Storm == nil {
+			return markSending(ctx, tx, r)
+		}
+		if err := saveRow(ctx, tx, r); err != nil {
+			return err
+		}
+		return saveRecord(ctx, tx, r.rec)
+	})
 	return o.job(r, ws), 0, true
 }
 

@@ -91,6 +91,9 @@ func (o *outbox) load(ctx context.Context) error {
 		if rec.memory.Storm != nil {
 			o.lane(rec).digest = rec
 		}
+		if d := o.digestOf(rec); d != nil { // the last to join may not be counted yet
+			d.memory.Storm.Joined = max(d.memory.Storm.Joined, rec.memory.Place)
+		}
 	}
 	if o.channels, err = o.disk.channels(ctx); err != nil {
 		return fmt.Errorf("read channels: %w", err)

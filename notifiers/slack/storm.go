@@ -126,33 +126,41 @@ func (o *outbox) reviseMember(rec *record, in *incident) *waiter {
 	return w
 }
 
-// reviseStorm writes the present state of a storm to the outbox.
+// reviseStorm puts an edit of the digest into the outbox. What it says is made when
+// it is sent: a thousand incidents in a second are one edit.
 func (o *outbox) reviseStorm(d *record, at time.Time) *waiter {
+	if r := d.pending(); r != nil {
+		o.metrics.collapsed.Inc()
+		return d.wait(r.seq)
+	}
+	return o.put(d, payload{State: firing, Look: d.memory.Look}, &incident{Receiver: d.memory.Receiver, At: at})
+}
+
+// fillStorm makes what a digest says from the present state of its incidents.
+func (o *outbox) fillStorm(r *row, at time.Time) {
+	d := r.rec
 	members := o.members(d)
 	root := d.stormPage(members, at)
-	p := payload{State: firing, Root: &root, Look: d.memory.Look}
+	p := &r.payload
+	p.Root, p.Reply, p.Upto, p.State = &root, nil, 0, firing
 	if len(members) == 0 {
 		p.State = resolved
 	}
-	if d.posted() {
-		if list := d.untold(members); len(list) > 0 {
-			m := stormReply(list)
-			p.Reply, p.Upto = &m, list[len(list)-1].memory.Place
-		} else {
-			p.Upto = d.memory.Storm.Joined // those that were not listed are over
-		}
+	d.state, d.updatedAt = p.State, at
+	if d.ts == "" {
+		return
 	}
-	return o.put(d, p, &incident{Receiver: d.memory.Receiver, At: at})
+	if list := d.untold(members); len(list) > 0 {
+		m := stormReply(list)
+		p.Reply, p.Upto = &m, list[len(list)-1].memory.Place
+	} else {
+		p.Upto = d.memory.Storm.Joined // those that were not listed are over
+	}
 }
 
 // untold are the next incidents to list in the thread.
 func (rec *record) untold(members []*record) []*record {
 	told := rec.memory.Storm.Told
-	for _, r := range rec.rows {
-		if !r.replaceable() {
-			told = max(told, r.payload.Upto)
-		}
-	}
 	i := slices.IndexFunc(members, func(m *record) bool { return m.memory.Place > told })
 	if i < 0 {
 		return nil
