@@ -5,7 +5,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -93,26 +92,6 @@ func TestLifeOfAnIncident(t *testing.T) {
 	}
 	w.app.slack.Finish(t.Context(), w.app.pipeline.Firing)
 	w.expect("the finished page", func(m inbox.Message) bool { return m.TS == page.TS && strings.HasPrefix(m.Text, "✅ Resolved") })
-}
-
-// alert posts alerts as an outside Prometheus does.
-func (w *world) alert(until time.Time, name, service string, instances ...string) {
-	w.t.Helper()
-	var list []map[string]any
-	for _, instance := range instances {
-		list = append(list, map[string]any{
-			"labels":      map[string]string{"alertname": name, "service": service, "instance": instance, "severity": "page"},
-			"annotations": map[string]string{"summary": "Disk of " + instance + " is full"},
-			"startsAt":    time.Now().Add(-time.Minute), "endsAt": until,
-		})
-	}
-	body, err := json.Marshal(list)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if status, answer := w.post(w.url("/api/v2/alerts"), "application/json", body); status != http.StatusOK {
-		w.t.Fatalf("alerts: %d %s", status, answer)
-	}
 }
 
 // press clicks the first visible button with that label, a dialog's before the

@@ -180,6 +180,26 @@ func (w *world) post(url, contentType string, body []byte) (status int, answer s
 	return w.do(req)
 }
 
+// alert posts alerts as an outside Prometheus does.
+func (w *world) alert(until time.Time, name, service string, instances ...string) {
+	w.t.Helper()
+	var list []map[string]any
+	for _, instance := range instances {
+		list = append(list, map[string]any{
+			"labels":      map[string]string{"alertname": name, "service": service, "instance": instance, "severity": "page"},
+			"annotations": map[string]string{"summary": "Disk of " + instance + " is full"},
+			"startsAt":    time.Now().Add(-time.Minute), "endsAt": until,
+		})
+	}
+	body, err := json.Marshal(list)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if status, answer := w.post(w.url("/api/v2/alerts"), "application/json", body); status != http.StatusOK {
+		w.t.Fatalf("alerts: %d %s", status, answer)
+	}
+}
+
 // get fetches a path of the web address.
 func (w *world) get(path string) (status int, answer string) {
 	w.t.Helper()
