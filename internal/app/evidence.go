@@ -15,7 +15,7 @@ import (
 
 const (
 	// pictureBefore is how much of the time before an incident its picture shows.
-	pictureBefore = time.Hour
+	pictureBefore = 30 * time.Minute
 	// pictureSteps is how many points a line of it has.
 	pictureSteps = 240
 	// shortestStep is as fine as a picture gets.
