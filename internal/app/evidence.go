@@ -75,6 +75,7 @@ func (a *App) picture(id string, since, at time.Time) drawn {
 		from = oldest
 	}
 	step := max(shortestStep, (at.Sub(from) / pictureSteps).Truncate(time.Second))
+	from = at.Add(-at.Sub(from).Truncate(step)) // the last step ends now: the fire is there
 	course, err := a.engine.Course(id, from, at, step)
 	if err != nil {
 		return drawn{err: fmt.Errorf("picture: %w", err)}
