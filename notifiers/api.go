@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"cmp"
+	"io"
 	"net/http"
 	"strings"
 
@@ -36,7 +37,8 @@ func (p *Pipeline) newHandler() http.Handler {
 	})
 }
 
-// maskedResponse masks a body when it is complete. Alertmanager shows its configuration with the passwords of URLs.
+// maskedResponse masks a body when it is complete: Alertmanager shows its configuration with the passwords of URLs. It
+// also leaves out what says nothing, see terse.
 type maskedResponse struct {
 	http.ResponseWriter
 	mask *strings.Replacer
@@ -57,7 +59,7 @@ func (w *maskedResponse) Write(b []byte) (int, error) { return w.body.Write(b) }
 func (w *maskedResponse) flush() {
 	w.ResponseWriter.WriteHeader(cmp.Or(w.code, http.StatusOK))
 	// A client that has gone cannot be told so.
-	_, _ = w.mask.WriteString(w.ResponseWriter, w.body.String())
+	_, _ = io.WriteString(w.ResponseWriter, terseAnswer(w.mask.Replace(w.body.String())))
 }
 
 func (p *Pipeline) flushSilences() error {
