@@ -29,20 +29,32 @@ type clicked struct {
 type said struct {
 	msg       message
 	broadcast bool
+	// kind, text and data are those of the Deed.
+	kind, text string
+	data       map[string]string
+}
+
+// handled is what became of a click.
+type handled struct {
+	incident incident
+	groupKey string
+	said     said // its kind is "" when nothing changed
 }
 
 // handle applies what somebody did to the pages of an incident, in every channel
-// it has one. change gets each page's handling, and returns what to say; ok false
-// means that there is nothing to change. It returns the incident as it is then.
-func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool, err error)) (incident, error) {
+// it has one. change gets each page's incident, and returns what to say; ok false
+// means that there is nothing to change.
+func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool, err error)) (handled, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	first, err := o.clickedOn(c)
 	if err != nil {
-		return incident{}, err
+		return handled{}, err
 	}
+	out := handled{groupKey: first.memory.GroupKey}
 	if first.pressedBefore(c.id) {
-		return first.memory.Incident, nil
+		out.incident = first.memory.Incident
+		return out, nil
 	}
 	pages := []*record{first}
 	for _, rec := range o.records {
@@ -56,15 +68,15 @@ func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool
 		in.At = c.who.At
 		what, ok, err := change(&in)
 		if err != nil {
-			return incident{}, err
+			return handled{}, err
 		}
 		if !ok {
 			continue
 		}
 		rec.memory.Incident.Handling = in.Handling
-		if rec == first && c.id != "" {
-			rec.memory.Pressed = append(rec.memory.Pressed, c.id)
-			rec.memory.Pressed = rec.memory.Pressed[max(0, len(rec.memory.Pressed)-maxPressed):]
+		if rec == first {
+			rec.remember(c.id)
+			out.said = what
 		}
 		o.revise(rec, &in, false)
 		if what.msg.Text != "" {
@@ -73,7 +85,8 @@ func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool
 			}})
 		}
 	}
-	return first.memory.Incident, nil
+	out.incident = first.memory.Incident
+	return out, nil
 }
 
 // clickedOn finds the record of a click: by its id, else by where the page is.

@@ -93,11 +93,18 @@ func (s *Slack) act(ctx context.Context, cb *slackapi.InteractionCallback, a *sl
 	case actionUndo:
 		change = func(in *incident) (said, bool, error) { return c.who.undo(in, stepID) }
 	case actionAll:
-		return s.outbox.acknowledgeStorm(c)
+		all, err := s.outbox.acknowledgeStorm(c)
+		for _, h := range all {
+			s.tell(h, c)
+		}
+		return err
 	case actionSilence:
 		return s.openSilence(ctx, cb, c)
 	}
-	_, err := s.outbox.handle(c, change)
+	h, err := s.outbox.handle(c, change)
+	if err == nil {
+		s.tell(h, c)
+	}
 	return err
 }
 
@@ -110,7 +117,7 @@ func (d deed) acknowledge(in *incident) (said, bool, error) {
 		return said{}, false, fmt.Errorf("%s has had this since %s. Press Take over to make it yours", was.mention(), clock(was.At))
 	}
 	in.Handling.Acknowledged = &d
-	return said{msg: reply(fmt.Sprintf("🟡 %s acknowledged this after %s.", d.mention(), lasting(late(d.At, in.since()))), nil)}, true, nil
+	return said{kind: "acknowledged", msg: reply(fmt.Sprintf("🟡 %s acknowledged this after %s.", d.mention(), lasting(late(d.At, in.since()))), nil)}, true, nil
 }
 
 func (d deed) takeOver(in *incident) (said, bool, error) {
@@ -122,7 +129,7 @@ func (d deed) takeOver(in *incident) (said, bool, error) {
 		return said{}, false, nil
 	}
 	in.Handling.Acknowledged = &d
-	return said{msg: reply(fmt.Sprintf("🟡 %s took this over from %s.", d.mention(), was.mention()), nil)}, true, nil
+	return said{kind: "taken_over", msg: reply(fmt.Sprintf("🟡 %s took this over from %s.", d.mention(), was.mention()), nil)}, true, nil
 }
 
 func (d deed) escalate(in *incident) (said, bool, error) {
@@ -133,7 +140,7 @@ func (d deed) escalate(in *incident) (said, bool, error) {
 		return said{}, false, fmt.Errorf("%s has called for help already, at %s", was.mention(), clock(was.At))
 	}
 	in.Handling.Escalated = &d
-	return said{msg: in.escalation(d), broadcast: true}, true, nil
+	return said{kind: "escalated", msg: in.escalation(d), broadcast: true}, true, nil
 }
 
 // escalation calls for help.
@@ -171,7 +178,10 @@ func (d deed) finish(in *incident, stepID string) (said, bool, error) {
 		return said{}, false, nil
 	}
 	in.Handling.Done[stepID] = &d
-	return said{msg: reply(fmt.Sprintf("☑️ %s did: %s", d.mention(), escape(stepTitle(*st))), nil)}, true, nil
+	return said{
+		kind: "step_done", text: stepTitle(*st), data: map[string]string{"step": stepID},
+		msg: reply(fmt.Sprintf("☑️ %s did: %s", d.mention(), escape(stepTitle(*st))), nil),
+	}, true, nil
 }
 
 func (d deed) undo(in *incident, stepID string) (said, bool, error) {
@@ -180,7 +190,10 @@ func (d deed) undo(in *incident, stepID string) (said, bool, error) {
 		return said{}, false, nil
 	}
 	delete(in.Handling.Done, stepID)
-	return said{msg: reply(fmt.Sprintf("↩️ %s says this is not done: %s", d.mention(), escape(stepTitle(*st))), nil)}, true, nil
+	return said{
+		kind: "step_undone", text: stepTitle(*st), data: map[string]string{"step": stepID},
+		msg: reply(fmt.Sprintf("↩️ %s says this is not done: %s", d.mention(), escape(stepTitle(*st))), nil),
+	}, true, nil
 }
 
 func (in *incident) step(id string) *playbooks.Step {

@@ -155,10 +155,11 @@ func (s *Slack) silence(ctx context.Context, cb *slackapi.InteractionCallback) (
 		return fieldReason, fmt.Errorf("the silence could not be set: %w", err)
 	}
 	set := silenced{deed: c.who, ID: id, Until: c.who.At.Add(duration), Reason: reason}
-	_, err = s.outbox.handle(c, func(in *incident) (said, bool, error) {
+	h, err := s.outbox.handle(c, func(in *incident) (said, bool, error) {
 		in.Handling.Silence = &set
-		return said{msg: reply(fmt.Sprintf("🔕 %s silenced this until %s: %s", set.mention(), clock(set.Until), escaped(oneLine(reason), maxAbout)), nil)}, true, nil
+		return said{kind: "silenced", text: reason, data: map[string]string{"silence": id, "until": set.Until.UTC().Format(time.RFC3339)}, msg: reply(fmt.Sprintf("🔕 %s silenced this until %s: %s", set.mention(), clock(set.Until), escaped(oneLine(reason), maxAbout)), nil)}, true, nil
 	})
+	s.tell(h, c)
 	if err != nil && !errors.Is(err, errOver) { // the silence holds whatever became of the page
 		s.logger.Warn("the page does not show its silence", "silence", id, "err", err)
 	}

@@ -56,6 +56,8 @@ type Options struct {
 	OnCall func(team string, at time.Time) (now, next Shift, ok bool)
 	// Silence sets a silence and returns its ID; nil: the page says that it cannot.
 	Silence func(ctx context.Context, s Silence) (id string, err error)
+	// Tell hears what people did at the page of an alert group. It must not call back.
+	Tell func(groupKey string, d Deed)
 	// Posted finds the page that a peer has posted for an alert group since a time,
 	// by the place of the slack_config in its receiver; nil: there are no peers.
 	Posted func(receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool)

@@ -169,29 +169,29 @@ func (rec *record) untold(members []*record) []*record {
 }
 
 // acknowledgeStorm acknowledges every incident that a storm speaks for and that
-// nobody has yet. The caller holds no lock.
-func (o *outbox) acknowledgeStorm(c clicked) error {
+// nobody has yet, and returns them. The caller holds no lock.
+func (o *outbox) acknowledgeStorm(c clicked) ([]handled, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d, err := o.clickedOn(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	n := 0
+	var done []handled
 	for _, rec := range o.members(d) {
 		if rec.memory.Incident.Handling.Acknowledged != nil {
 			continue
 		}
-		n++
 		rec.memory.Incident.Handling = rec.memory.Incident.Handling.clone()
 		rec.memory.Incident.Handling.Acknowledged = &c.who
+		done = append(done, handled{groupKey: rec.memory.GroupKey, said: said{kind: "acknowledged"}})
 		o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRecord(ctx, tx, rec) })
 	}
-	if n == 0 {
-		return nil
+	if len(done) == 0 {
+		return nil, nil
 	}
 	o.reviseStorm(d, c.who.At)
-	m := reply("🟡 "+c.who.mention()+" acknowledged "+plural(n, "incident")+".", nil)
+	m := reply("🟡 "+c.who.mention()+" acknowledged "+plural(len(done), "incident")+".", nil)
 	o.enqueue(d, &row{kind: kindThread, createdAt: c.who.At, payload: payload{Message: &m, Look: d.memory.Look}})
-	return nil
+	return done, nil
 }
