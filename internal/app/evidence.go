@@ -112,7 +112,7 @@ func bridged(points []chart.Point) []chart.Point {
 		for end < len(points) && math.IsNaN(points[end].Value) {
 			end++
 		}
-		if end > i && (i == 0 || end == len(points) || points[end].At.Sub(points[i-1].At) > shortestGap) {
+		if end > i && (end == len(points) || points[end].At.Sub(points[max(0, i-1)].At) > shortestGap) {
 			out = append(out, points[i:end]...)
 		}
 		if end < len(points) {

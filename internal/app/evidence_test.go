@@ -27,7 +27,7 @@ func TestShortGapsAreBridged(t *testing.T) {
 		"none":              {time.Minute, []float64{1, 2, 3}, []float64{1, 2, 3}},
 		"samples far apart": {15 * time.Second, []float64{1, nan, nan, nan, 2, nan, 3}, []float64{1, 2, 3}},
 		"silence":           {time.Minute, []float64{1, nan, nan, 2}, []float64{1, nan, nan, 2}},
-		"at the ends":       {time.Second, []float64{nan, 1, nan}, []float64{nan, 1, nan}},
+		"at the ends":       {time.Second, []float64{nan, 1, nan}, []float64{1, nan}},
 		"nothing known":     {time.Second, []float64{nan, nan}, []float64{nan, nan}},
 		"empty":             {time.Second, nil, nil},
 	} {
