@@ -80,7 +80,7 @@ func (a *App) finishPages(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 			a.slack.Finish(ctx, a.pipeline.Firing)
-			a.slack.Refresh(ctx, a.annotationsOf)
+			a.slack.Refresh(ctx, a.annotations())
 			timer.Reset(sweep)
 		}
 	}

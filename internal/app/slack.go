@@ -102,22 +102,24 @@ func (a *App) silence(ctx context.Context, s slack.Silence) (string, error) {
 const peerClock = 30 * time.Second
 
 // posted asks the notification log, which the peers of a cluster share, for a page
-// that a peer has posted since the incident began.
-func (a *App) posted(receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool) {
+// that a peer has posted since the incident began. A page that waited while this process
+// was down waits until the peers have told what they did meanwhile.
+func (a *App) posted(ctx context.Context, receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool) {
+	if err := a.pipeline.Settled(ctx); err != nil {
+		return "", "", false // ctx has ended, and nothing is sent either
+	}
 	page, ok := a.pipeline.Posted(receiver, index, groupKey)
 	return page.ChannelID, page.TS, ok && !page.At.Before(since.Add(-peerClock))
 }
 
-// annotationsOf are the present annotations of a group's firing alerts, by
+// annotations are those of all firing alerts at present, by group key and
 // fingerprint.
-func (a *App) annotationsOf(groupKey string) map[string]map[string]string {
-	out := map[string]map[string]string{}
+func (a *App) annotations() map[string]map[string]map[string]string {
+	out := map[string]map[string]map[string]string{}
 	for _, in := range a.pipeline.Incidents() {
-		if in.GroupKey != groupKey {
-			continue
-		}
+		out[in.GroupKey] = map[string]map[string]string{}
 		for _, al := range in.Alerts {
-			out[al.Fingerprint] = al.Annotations
+			out[in.GroupKey][al.Fingerprint] = al.Annotations
 		}
 	}
 	return out

@@ -44,13 +44,34 @@ func (in *incident) presses() []*slackapi.ButtonBlockElement {
 	return []*slackapi.ButtonBlockElement{take, escalate, press(actionSilence, in.Record, "Silence…")}
 }
 
-// whomToCall says before the click whom it calls.
+// whomToCall says before the click whom it calls; helpers does it.
 func (in *incident) whomToCall() string {
-	if next := in.OnCall.Next; next != nil && next.SlackID != "" {
-		return cut("This mentions "+cmp.Or(next.Name, next.SlackID)+", who is next on call, in the channel.", maxConfirm)
+	var names []string
+	for _, s := range in.callable() {
+		names = append(names, cmp.Or(s.Name, s.SlackID))
 	}
+	rest := "everybody in the channel, at any hour"
 	if len(in.Custom.Mentions) > 0 {
-		return "This mentions those whom the first message was for again, in the channel."
+		rest = "those whom the first message was for"
 	}
-	return "This notifies everybody in the channel, at any hour."
+	switch len(names) {
+	case 0:
+		return "This notifies " + rest + "."
+	case 1:
+		return cut("This mentions "+names[0]+" in the channel; if that is you, "+rest+".", maxConfirm)
+	default:
+		return cut("This mentions "+names[0]+", who is next on call, in the channel; if that is you, "+names[1]+", who is on call now.", maxConfirm)
+	}
+}
+
+// callable are those on call whom Slack knows, in the order in which they are called
+// for help: who is next, then who is on call now.
+func (in *incident) callable() []*Shift {
+	var out []*Shift
+	for _, s := range []*Shift{in.OnCall.Next, in.OnCall.Now} {
+		if s != nil && isUserID(s.SlackID) && (len(out) == 0 || out[0].SlackID != s.SlackID) {
+			out = append(out, s)
+		}
+	}
+	return out
 }

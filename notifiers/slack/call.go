@@ -53,7 +53,7 @@ func (s *Slack) Call(ctx context.Context, groupKey string, c Call) error {
 		return fmt.Errorf("%q is not the ID of a user: Slack shows it in the profile, as U0123ABCD", c.DirectTo)
 	}
 	m := reply(escaped(c.Text, maxAbout), []string{"*" + escaped(in.banner(), maxHeader) + "*", link(in.pageURL(), "All incidents")})
-	if _, f := s.ownWorkspace.send(ctx, place{channel: c.DirectTo}, post{id: newID(), msg: m}); f != nil {
+	if _, f := s.own().send(ctx, place{channel: c.DirectTo}, post{id: newID(), msg: m}); f != nil {
 		return fmt.Errorf("send a direct message: %w", f)
 	}
 	return nil
@@ -91,7 +91,7 @@ func (o *outbox) call(groupKey string, c Call) (incident, error) {
 		text = cutMrkdwn(wellFormed(c.Mention), maxFact) + " " + text
 	}
 	m := reply(text, nil)
-	o.enqueue(to, &row{kind: kindThread, createdAt: time.Now(), payload: payload{Message: &m, Broadcast: c.Broadcast, Look: to.memory.Look}})
+	o.enqueue(to, &row{kind: kindThread, createdAt: time.Now(), payload: payload{Message: &m, Broadcast: c.Broadcast, Said: true, Look: to.memory.Look}})
 	return in, nil
 }
 

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -62,15 +63,24 @@ func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool
 			pages = append(pages, rec)
 		}
 	}
-	for _, rec := range pages {
-		in := rec.memory.Incident
-		in.Handling = in.Handling.clone()
-		in.At = c.who.At
-		what, ok, err := change(&in)
+	// Only what suits all of them is done.
+	changed := make([]incident, len(pages))
+	whats := make([]said, len(pages))
+	for i, rec := range pages {
+		changed[i] = rec.memory.Incident
+		changed[i].Handling = changed[i].Handling.clone()
+		changed[i].At = c.who.At
+		what, ok, err := change(&changed[i])
 		if err != nil {
 			return handled{}, err
 		}
-		if !ok {
+		if ok {
+			whats[i] = what
+		}
+	}
+	for i, rec := range pages {
+		in, what := changed[i], whats[i]
+		if what.kind == "" {
 			continue
 		}
 		rec.memory.Incident.Handling = in.Handling
@@ -80,8 +90,9 @@ func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool
 		}
 		o.revise(rec, &in, false)
 		if what.msg.Text != "" {
-			o.enqueue(rec, &row{kind: kindThread, createdAt: c.who.At, payload: payload{
-				Message: &what.msg, Broadcast: what.broadcast && rec == first, Look: rec.memory.Look,
+			to := cmp.Or(o.digestOf(rec), rec) // a storm speaks for its incidents
+			o.enqueue(to, &row{kind: kindThread, createdAt: c.who.At, payload: payload{
+				Message: &what.msg, Broadcast: what.broadcast && rec == first, Said: true, Look: rec.memory.Look,
 			}})
 		}
 	}
@@ -134,7 +145,12 @@ func (o *outbox) enqueue(rec *record, r *row) {
 	o.seq++
 	r.id, r.rec, r.seq = newID(), rec, o.seq
 	rec.thread = append(rec.thread, r)
-	o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRow(ctx, tx, r) })
+	o.save(func(ctx context.Context, tx *sql.Tx) error {
+		if err := saveRecord(ctx, tx, rec); err != nil { // and what it remembers of clicks and calls
+			return err
+		}
+		return saveRow(ctx, tx, r)
+	})
 	l := o.lane(rec)
 	l.add(rec)
 	signal(l.wake)

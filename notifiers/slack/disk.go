@@ -139,6 +139,15 @@ func deleteRow(ctx context.Context, tx *sql.Tx, r *row) error {
 	return err
 }
 
+func deleteRows(ctx context.Context, tx *sql.Tx, rows []*row) error {
+	for _, r := range rows {
+		if err := deleteRow(ctx, tx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func saveChannel(ctx context.Context, tx *sql.Tx, workspaceID, name, id string) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO slack_channels (workspace, name, id) VALUES (?, ?, ?)
 		ON CONFLICT (workspace, name) DO UPDATE SET id = excluded.id`, workspaceID, name, id)
@@ -147,9 +156,10 @@ func saveChannel(ctx context.Context, tx *sql.Tx, workspaceID, name, id string) 
 
 const recordColumns = `SELECT id, thread_key, workspace, channel, channel_id, ts, state, closed, opened_at, updated_at, memory FROM slack_incidents `
 
-// open reads the incidents that are not over.
+// open reads the incidents that are not over, and those of which something is still
+// to be sent.
 func (d disk) open(ctx context.Context) ([]*record, error) {
-	rows, err := d.db.QueryContext(ctx, recordColumns+`WHERE closed = 0 ORDER BY opened_at`)
+	rows, err := d.db.QueryContext(ctx, recordColumns+`WHERE closed = 0 OR id IN (SELECT incident FROM slack_outbox) ORDER BY opened_at`)
 	if err != nil {
 		return nil, err
 	}

@@ -44,12 +44,15 @@ func (n *notifier) gather(ctx context.Context, in *incident) (soon *findings, la
 	}
 	answer := make(chan findings, 1)
 	asked := *in
-	s.background.Go(func() {
+	began := s.background.run(func() {
 		// The notification may end before: what is found late is still worth an edit.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidenceLate)
 		defer cancel()
 		answer <- s.look(ctx, &asked)
 	})
+	if !began {
+		return nil, nil
+	}
 	wait := time.NewTimer(evidenceSoon)
 	defer wait.Stop()
 	select {
@@ -134,7 +137,7 @@ func (s *Slack) follow(key string, at time.Time, late <-chan findings) {
 	if late == nil {
 		return
 	}
-	s.background.Go(func() {
+	s.background.run(func() {
 		f := <-late
 		s.metrics.evidence.WithLabelValues("late").Inc()
 		s.outbox.enrich(key, at, &f)

@@ -182,7 +182,7 @@ func TestPageOfAPeerIsTakenOver(t *testing.T) {
 		fake.setScript(func(fakeCall) *fakeFault { return &fakeFault{status: 503} })
 		var peer answered
 		r := newRig(t, fake, func(o *Options) {
-			o.Posted = func(receiver string, index int, key string, since time.Time) (string, string, bool) {
+			o.Posted = func(_ context.Context, receiver string, index int, key string, since time.Time) (string, string, bool) {
 				return peer.channelID, peer.ts, receiver == "slack" && index == 0 && key != "" && !since.IsZero()
 			}
 		})

@@ -48,7 +48,7 @@ func (w *workspace) upload(ctx context.Context, at place, f *file) (string, *fau
 // picture queues the evidence of an incident for upload, once for each. The caller
 // holds mu.
 func (o *outbox) picture(rec *record, f *file) {
-	if f == nil || rec.closed || rec.memory.Incident.Picture.FileID != "" || rec.memory.Incident.state() != firing {
+	if f == nil || rec.closed || rec.memory.Digest != "" || rec.memory.Incident.Picture.FileID != "" || rec.memory.Incident.state() != firing {
 		return
 	}
 	for _, r := range rec.thread {

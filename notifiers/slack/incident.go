@@ -28,8 +28,10 @@ type incident struct {
 	Receiver    string            `json:"receiver"`
 	GroupLabels map[string]string `json:"group_labels,omitempty"`
 	Alerts      []alert           `json:"alerts"`
-	// Unlisted counts alerts that were dropped from Alerts to keep the memory small.
+	// Unlisted counts alerts that were dropped from Alerts to keep the memory small;
+	// Fires are the IDs of all that fire, if some were dropped.
 	Unlisted int       `json:"unlisted,omitempty"`
+	Fires    []string  `json:"fires,omitempty"`
 	Custom   custom    `json:"custom"`
 	Playbook *playbook `json:"playbook,omitempty"`
 	// NoPlaybook says that one was looked for in vain.
@@ -146,6 +148,9 @@ func (in *incident) subject() []alert {
 
 // firingIDs identifies what fires, sorted.
 func (in *incident) firingIDs() []string {
+	if len(in.Fires) > 0 {
+		return in.Fires
+	}
 	ids := []string{}
 	for i := range in.Alerts {
 		if !in.Alerts[i].Resolved {
@@ -185,7 +190,7 @@ func (in *incident) until() time.Time {
 // without a notification.
 func (in *incident) ended(at time.Time) incident {
 	out := *in
-	out.At, out.Unseen = at, true
+	out.At, out.Unseen, out.Fires = at, true, nil
 	out.Alerts = slices.Clone(in.Alerts)
 	for i := range out.Alerts {
 		if !out.Alerts[i].Resolved {
@@ -201,6 +206,7 @@ func (in *incident) kept() incident {
 	if len(out.Alerts) > maxKept {
 		list := append(out.alerts(firing), out.alerts(resolved)...)
 		out.Unlisted += len(list) - maxKept
+		out.Fires = in.firingIDs()
 		out.Alerts = list[:maxKept]
 	}
 	return out

@@ -158,8 +158,8 @@ func (in *incident) escalation(by deed) message {
 // if that is another; else those the first message was for, else everybody in the
 // channel.
 func (in *incident) helpers(caller string) string {
-	for _, s := range []*Shift{in.OnCall.Next, in.OnCall.Now} {
-		if s != nil && isUserID(s.SlackID) && s.SlackID != caller {
+	for _, s := range in.callable() {
+		if s.SlackID != caller {
 			return s.mention()
 		}
 	}
@@ -212,10 +212,10 @@ func (in *incident) step(id string) *playbooks.Step {
 // waiting.
 func (s *Slack) whisper(cb *slackapi.InteractionCallback, why error) {
 	text := cutMrkdwn("⚠️ "+clean(why.Error())+".", maxSection)
-	s.background.Go(func() {
+	s.background.run(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), whisperTimeout)
 		defer cancel()
-		if f := s.ownWorkspace.whisper(ctx, cb, text); f != nil {
+		if f := s.own().whisper(ctx, cb, text); f != nil {
 			s.logger.Warn("the reason for a refused click was not delivered", "reason", text, "err", f)
 		}
 	})

@@ -190,12 +190,18 @@ func (l *lane) pick(now time.Time) *row {
 // head is the row of an incident that has to go first.
 func (rec *record) head(now time.Time) *row {
 	if len(rec.rows) > 0 {
+		if i := slices.IndexFunc(rec.thread, (*row).urgent); i >= 0 && rec.ts != "" && !rec.rows[0].flying {
+			return rec.thread[i]
+		}
 		return rec.rows[0]
 	}
 	if len(rec.thread) == 0 || rec.ts == "" {
 		return nil
 	}
 	first := rec.thread[0]
+	if i := slices.IndexFunc(rec.thread, (*row).urgent); i >= 0 {
+		return rec.thread[i]
+	}
 	for _, r := range rec.thread {
 		switch due := !r.nextAt.After(now); {
 		case r.kind == kindPicture && due:
@@ -207,15 +213,20 @@ func (rec *record) head(now time.Time) *row {
 	return first
 }
 
-// rank orders the kinds of rows that could be sent now.
-func (k kind) rank() int {
-	switch k {
-	case kindPage:
+// urgent is a call for help: it waits for no edit, of its own page or of others.
+func (r *row) urgent() bool { return r.payload.Said && r.payload.Broadcast }
+
+// rank orders the rows that could be sent now.
+func (r *row) rank() int {
+	switch {
+	case r.urgent():
 		return 0
-	case kindPicture:
+	case r.kind == kindPage:
 		return 1
-	default:
+	case r.kind == kindPicture:
 		return 2
+	default:
+		return 3
 	}
 }
 
@@ -225,8 +236,8 @@ func (r *row) before(other *row, now time.Time) bool {
 	} else if !due {
 		return r.nextAt.Before(other.nextAt)
 	}
-	if r.kind != other.kind {
-		return r.kind.rank() < other.kind.rank()
+	if a, b := r.rank(), other.rank(); a != b {
+		return a < b
 	}
 	if r.attempts != other.attempts {
 		return r.attempts < other.attempts
@@ -305,7 +316,7 @@ func (o *outbox) perform(ctx context.Context, j *job) outcome {
 	}
 	if !j.isReply && j.at.ts == "" && o.posted != nil && j.page.groupKey != "" {
 		// While this page waited, or this process was down, a peer may have taken over.
-		if at, ok := o.posted(j.page); ok && at.ts != j.page.gone {
+		if at, ok := o.posted(ctx, j.page); ok && at.ts != j.page.gone {
 			o.metrics.lookups.WithLabelValues("peer").Inc()
 			return outcome{answered: at, stale: true, peer: true}
 		}

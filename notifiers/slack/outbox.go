@@ -18,6 +18,8 @@ const (
 	keepClosed = 7 * 24 * time.Hour
 	keepOpen   = 60 * 24 * time.Hour
 	pruneEvery = time.Hour
+	// refusedPause is how long a page that Slack refused to edit is left alone.
+	refusedPause = 10 * time.Minute
 	// diskTimeout bounds one write; a notification does not wait longer for the disk.
 	diskTimeout = 5 * time.Second
 )
@@ -31,7 +33,7 @@ type outbox struct {
 	metrics *metrics
 	wake    chan struct{} // of capacity 1: a lane has work
 	// posted asks whether a peer has posted a page meanwhile; nil: there are no peers.
-	posted func(pageKey) (answered, bool)
+	posted func(context.Context, pageKey) (answered, bool)
 	// storm is how many new incidents a minute a channel takes, one message each; 0: any number.
 	storm int
 
@@ -72,7 +74,9 @@ func (o *outbox) load(ctx context.Context) error {
 	byID := map[string]*record{}
 	for _, rec := range records {
 		byID[rec.id] = rec
-		o.records[rec.key] = rec
+		if !rec.closed {
+			o.records[rec.key] = rec
+		}
 	}
 	rows, err := o.disk.rows(ctx, byID)
 	if err != nil {
@@ -167,6 +171,10 @@ func (o *outbox) begin(req *request) *record {
 		rec.channelID, rec.ts = req.known.channelID, req.known.ts
 		rec.memory.Told = req.incident.firingIDs()
 		rec.memory.NotifiedAt = req.incident.At.Add(-req.repeat)
+	}
+	if other := o.first(req.groupKey); other != nil {
+		// Somebody may have it already, by the page in another channel.
+		rec.memory.Incident = incident{At: req.incident.At, Handling: other.memory.Incident.Handling.clone()}
 	}
 	o.records[rec.key] = rec
 	if rec.ts == "" {
@@ -283,7 +291,7 @@ func (o *outbox) finish(now time.Time, stillFiring func(groupKey string) bool) i
 	defer o.mu.Unlock()
 	n := 0
 	for _, rec := range o.records {
-		if rec.state == resolved || !rec.memory.SendResolved || rec.memory.Storm != nil || stillFiring(rec.memory.GroupKey) {
+		if rec.state == resolved || !rec.memory.SendResolved || rec.memory.Storm != nil || now.Sub(rec.refusedAt) < refusedPause || stillFiring(rec.memory.GroupKey) {
 			continue
 		}
 		in := rec.memory.Incident.ended(now)

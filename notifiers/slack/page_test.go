@@ -188,7 +188,7 @@ func TestGoldenStorm(t *testing.T) {
 		members = append(members, m)
 	}
 	members[3].memory.Incident.Handling.Acknowledged = &deed{By: "U0SAM", At: goldenTime}
-	page, list, over := d.stormPage(members, goldenTime.Add(time.Minute)), stormReply(members), d.stormPage(nil, goldenTime.Add(time.Hour))
+	page, list, over := d.stormPage(members, []string{"<@U0SAM>", "<@U0ALEX>"}, goldenTime.Add(time.Minute)), stormReply(members, []string{"<@U0KIM>"}), d.stormPage(nil, nil, goldenTime.Add(time.Hour))
 	shown := ""
 	for _, m := range []message{page, list, over} {
 		if err := checkMessage(m.Text, m.Blocks); err != nil {
@@ -319,7 +319,7 @@ func stormOf(in *incident) message {
 	for range 35 {
 		members = append(members, &record{memory: memory{Incident: *in}})
 	}
-	return d.stormPage(members, goldenTime)
+	return d.stormPage(members, d.toCall(members), goldenTime)
 }
 
 // checkView checks the limits of a form.

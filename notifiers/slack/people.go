@@ -12,8 +12,9 @@ import (
 const (
 	// namePatience is how long a click waits for the name of who clicked.
 	namePatience = time.Second
-	// nameFresh is how long a name, or that there is none, is taken as known.
-	nameFresh = time.Hour
+	// nameFresh is how long a name is taken as known, nameUnknown that there is none.
+	nameFresh   = time.Hour
+	nameUnknown = time.Minute
 	// maxNames bounds how many are remembered.
 	maxNames = 10_000
 )
@@ -39,13 +40,13 @@ func (s *Slack) nameOf(ctx context.Context, id string) string {
 	s.people.mu.Lock()
 	n, ok := s.people.known[id]
 	s.people.mu.Unlock()
-	if ok && time.Since(n.at) < nameFresh {
+	if age := time.Since(n.at); ok && (age < nameUnknown || n.name != "" && age < nameFresh) {
 		return n.name
 	}
 	ctx, cancel := context.WithTimeout(ctx, namePatience)
 	defer cancel()
 	n = named{at: time.Now()}
-	f := s.ownWorkspace.call(ctx, func(ctx context.Context, api *slackapi.Client) error {
+	f := s.own().call(ctx, func(ctx context.Context, api *slackapi.Client) error {
 		u, err := api.GetUserInfoContext(ctx, id)
 		if err == nil {
 			n.name = cmp.Or(u.Profile.DisplayName, u.Profile.RealName, u.RealName)

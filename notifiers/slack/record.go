@@ -28,6 +28,8 @@ type record struct {
 	thread  []*row // messages below the page, in order
 	waiters []*waiter
 	trouble string // the last failed try, for the error of Notify
+	// refusedAt is when Slack refused for good what the page was to say.
+	refusedAt time.Time
 }
 
 // memory is the part of a record that nobody searches by; stored as JSON.
@@ -109,11 +111,15 @@ type payload struct {
 	Bare      bool     `json:"bare,omitempty"`    // Slack refused the blocks
 	Unsure    bool     `json:"unsure,omitempty"`  // row.unsure, for a row that waits
 	Message   *message `json:"message,omitempty"` // of a thread row
-	File      *file    `json:"file,omitempty"`    // of a thread row or a picture row
-	Picture   bool     `json:"picture,omitempty"` // Root shows an uploaded file
-	FileID    string   `json:"file_id,omitempty"` // of a picture row whose file Slack has already
-	Tries     int      `json:"tries,omitempty"`   // of a picture row: how often Slack refused to show it
-	Upto      int      `json:"upto,omitempty"`    // of a storm: the last incident that Reply lists
+	// Said marks a thread row that somebody waits for: it is sent whatever becomes of
+	// the page.
+	Said    bool     `json:"said,omitempty"`
+	File    *file    `json:"file,omitempty"`    // of a thread row or a picture row
+	Picture bool     `json:"picture,omitempty"` // Root shows an uploaded file
+	FileID  string   `json:"file_id,omitempty"` // of a picture row whose file Slack has already
+	Tries   int      `json:"tries,omitempty"`   // of a picture row: how often Slack refused to show it
+	Upto    int      `json:"upto,omitempty"`    // of a storm: the last incident that Reply lists
+	Calls   []string `json:"calls,omitempty"`   // of a storm: whom it mentions for the first time
 }
 
 // part is one item below a page: a message, or a file in its place.

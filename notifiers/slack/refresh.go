@@ -18,9 +18,9 @@ const (
 
 // Refresh edits the pages whose figures have changed since they were written:
 // Alertmanager notifies when alerts come and go, and says nothing while a small fire
-// becomes a large one. current returns the annotations of the group's alerts now, by
-// fingerprint; nil where it knows no better. Nobody is pinged. Call it every minute.
-func (s *Slack) Refresh(ctx context.Context, current func(groupKey string) map[string]map[string]string) {
+// becomes a large one. current are the present annotations of firing alerts, by group
+// key and fingerprint. Nobody is pinged. Call it every minute.
+func (s *Slack) Refresh(ctx context.Context, current map[string]map[string]map[string]string) {
 	now := time.Now()
 	for _, key := range s.outbox.stale(now) {
 		in, ok := s.outbox.renewed(key, now, current)
@@ -52,16 +52,14 @@ func (o *outbox) stale(now time.Time) []string {
 
 // renewed is the incident with its alerts' present annotations, if they say
 // something new that is worth an edit by now.
-func (o *outbox) renewed(key string, now time.Time, current func(string) map[string]map[string]string) (incident, bool) {
+func (o *outbox) renewed(key string, now time.Time, current map[string]map[string]map[string]string) (incident, bool) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	rec := o.records[key]
 	if rec == nil {
-		o.mu.Unlock()
 		return incident{}, false
 	}
-	in, groupKey := rec.memory.Incident, rec.memory.GroupKey
-	o.mu.Unlock()
-	notes := current(groupKey) // asks the pipeline: never with the lock held
+	in, notes := rec.memory.Incident, current[rec.memory.GroupKey]
 	before, age := in.figures(), now.Sub(in.At)
 	in.Alerts = slices.Clone(in.Alerts)
 	for i := range in.Alerts {

@@ -20,11 +20,9 @@ func TestFiguresAreKeptCurrent(t *testing.T) {
 		r.settled()
 		edits := func() int { return r.onePage().Edits }
 		refresh := func(ratio string) {
-			r.Refresh(t.Context(), func(string) map[string]map[string]string {
-				return map[string]map[string]string{a.Fingerprint().String(): {
-					"summary": "Sharing fails", "description": ratio + " of requests fail.", "error_ratio": ratio, "burn_rate": "32x",
-				}}
-			})
+			r.Refresh(t.Context(), map[string]map[string]map[string]string{shareGroup: {a.Fingerprint().String(): {
+				"summary": "Sharing fails", "description": ratio + " of requests fail.", "error_ratio": ratio, "burn_rate": "32x",
+			}}})
 			r.settled()
 		}
 		refresh("9%")

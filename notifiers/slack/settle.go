@@ -89,8 +89,8 @@ func (o *outbox) below(r *row) []*row {
 	}
 	kept := rows
 	for _, old := range r.rec.thread {
-		if old.kind == kindPicture {
-			kept = append(kept, old) // it is not in the thread, it only comes after the page
+		if old.kind == kindPicture || old.payload.Said {
+			kept = append(kept, old) // a picture is in no thread, and what was said is still to be heard
 			continue
 		}
 		o.save(func(ctx context.Context, tx *sql.Tx) error { return deleteRow(ctx, tx, old) })
@@ -106,6 +106,7 @@ func (o *outbox) complete(r *row, below []*row, now time.Time) {
 	o.metrics.delivery.Observe(now.Sub(r.createdAt).Seconds())
 	if rec.memory.Storm != nil {
 		rec.memory.Storm.Told = max(rec.memory.Storm.Told, r.payload.Upto)
+		rec.memory.Storm.Called = append(rec.memory.Storm.Called, r.payload.Calls...)
 	}
 	if r.payload.State == resolved && len(rec.rows) == 0 {
 		rec.closed = true
@@ -127,10 +128,18 @@ func (o *outbox) store(r *row, below []*row) {
 	lane := laneKey(rec.workspace, rec.channel)
 	learned := o.channels[lane] != rec.channelID
 	o.channels[lane] = rec.channelID
-	// What is left of the thread of an incident that is over is of no use.
-	var drop []*row
+	// What is left of the thread of an incident that is over is of no use, but for what
+	// somebody said.
+	var drop, keep []*row
 	if rec.closed {
-		drop, rec.thread = rec.thread, nil
+		for _, old := range rec.thread {
+			if old.payload.Said && rec.ts != "" {
+				keep = append(keep, old)
+			} else {
+				drop = append(drop, old)
+			}
+		}
+		rec.thread = keep
 	}
 	o.save(func(ctx context.Context, tx *sql.Tx) error {
 		if err := saveRecord(ctx, tx, rec); err != nil {
@@ -146,10 +155,8 @@ func (o *outbox) store(r *row, below []*row) {
 				return err
 			}
 		}
-		for _, d := range drop {
-			if err := deleteRow(ctx, tx, d); err != nil {
-				return err
-			}
+		if err := deleteRows(ctx, tx, drop); err != nil {
+			return err
 		}
 		if slices.Contains(rec.rows, r) {
 			return saveRow(ctx, tx, r)
@@ -208,8 +215,15 @@ func (o *outbox) keep(r *row) {
 // posted anew. A thread message whose page is gone is dropped.
 func (o *outbox) settleGone(j *job) {
 	r, rec := j.row, j.row.rec
-	if r.kind != kindPage {
+	if r.kind != kindPage && (!r.payload.Said || rec.closed) {
 		o.settleThread(r)
+		return
+	}
+	if r.kind != kindPage { // what was said needs a page to stand below
+		rec.ts, rec.memory.Gone, rec.memory.PostID = "", rec.ts, newID()
+		o.keep(r)
+		in := rec.memory.Incident
+		o.revise(rec, &in, false)
 		return
 	}
 	rec.ts, rec.memory.Gone, rec.memory.PostID = "", rec.ts, newID()
@@ -217,12 +231,21 @@ func (o *outbox) settleGone(j *job) {
 	o.store(r, nil)
 }
 
-// refuse gives a row up that no try can deliver.
-func (o *outbox) refuse(r *row, f *fault) {
-	rec := r.rec
+// refused counts and logs what no try can deliver.
+func (o *outbox) refused(rec *record, f *fault) {
 	o.stats.Failed++
 	o.metrics.failures.WithLabelValues(f.code).Inc()
 	o.logger.Error("slack refuses a message", "channel", rec.channel, "receiver", rec.memory.Receiver, "code", f.code, "err", f)
+}
+
+// refuse gives a row up that no try can deliver.
+func (o *outbox) refuse(r *row, f *fault) {
+	rec := r.rec
+	if r.kind == kindPicture { // the page says it in words as well
+		o.logger.Warn("slack refuses the picture of a page", "channel", rec.channel, "err", f)
+	} else {
+		o.refused(rec, f)
+	}
 	rec.remove(r)
 	nothing := rec.ts == "" && len(rec.rows) == 0
 	var drop []*row
@@ -232,16 +255,18 @@ func (o *outbox) refuse(r *row, f *fault) {
 	if nothing && o.records[rec.key] == rec {
 		delete(o.records, rec.key) // the next notification begins anew
 	}
+	if r.kind == kindPage && rec.ts != "" && len(rec.rows) == 0 {
+		// The page does not say what it was to say: Finish tries again.
+		rec.state, rec.refusedAt = firing, time.Now()
+	}
 	o.save(func(ctx context.Context, tx *sql.Tx) error {
-		for _, d := range append(drop, r) {
-			if err := deleteRow(ctx, tx, d); err != nil {
-				return err
-			}
+		if err := deleteRows(ctx, tx, append(drop, r)); err != nil {
+			return err
 		}
-		if !nothing {
-			return nil
+		if nothing {
+			return deleteRecord(ctx, tx, rec)
 		}
-		return deleteRecord(ctx, tx, rec)
+		return saveRecord(ctx, tx, rec)
 	})
 	if r.kind == kindPage {
 		rec.release(r.seq, delivery{fault: f})

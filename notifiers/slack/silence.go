@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func (s *Slack) openSilence(ctx context.Context, cb *slackapi.InteractionCallbac
 	if err != nil {
 		return err
 	}
-	f := s.ownWorkspace.call(ctx, func(ctx context.Context, api *slackapi.Client) error {
+	f := s.own().call(ctx, func(ctx context.Context, api *slackapi.Client) error {
 		_, err := api.OpenViewContext(ctx, cb.TriggerID, view)
 		return err
 	})
@@ -120,10 +121,16 @@ func (s *Slack) submitSilence(ctx context.Context, cb *slackapi.InteractionCallb
 	field, err := s.silence(ctx, cb)
 	if err != nil {
 		s.metrics.clicks.WithLabelValues(viewSilence, "refused").Inc()
-		return slackapi.NewErrorsViewSubmissionResponse(map[string]string{field: cut(clean(err.Error()), maxFormError)})
+		return slackapi.NewErrorsViewSubmissionResponse(map[string]string{field: cut(withoutMentions(clean(err.Error())), maxFormError)})
 	}
 	s.metrics.clicks.WithLabelValues(viewSilence, "done").Inc()
 	return nil
+}
+
+// withoutMentions turns mrkdwn into the plain text that a form shows.
+func withoutMentions(s string) string {
+	s = regexp.MustCompile(`<!subteam\^(\w+)>`).ReplaceAllString(s, "the user group $1")
+	return regexp.MustCompile(`<!date\^[^|>]*\|([^>]*)>`).ReplaceAllString(s, "$1")
 }
 
 func (s *Slack) silence(ctx context.Context, cb *slackapi.InteractionCallback) (field string, err error) {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
@@ -59,8 +58,9 @@ type Options struct {
 	// Tell hears what people did at the page of an alert group. It must not call back.
 	Tell func(groupKey string, d Deed)
 	// Posted finds the page that a peer has posted for an alert group since a time,
-	// by the place of the slack_config in its receiver; nil: there are no peers.
-	Posted func(receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool)
+	// by the place of the slack_config in its receiver; nil: there are no peers. After
+	// a start it does not answer before the peers have told what they know.
+	Posted func(ctx context.Context, receiver string, index int, groupKey string, since time.Time) (channelID, ts string, ok bool)
 	// ExternalURL is where people open this server; empty: pages have no links to it.
 	ExternalURL string
 	Logger      *slog.Logger
@@ -78,8 +78,8 @@ type Slack struct {
 	members      *members
 	people       people
 	state        socketState
-	looking      chan struct{}  // one slot for each incident whose evidence is gathered
-	background   sync.WaitGroup // what Run waits for before it returns
+	looking      chan struct{} // one slot for each incident whose evidence is gathered
+	background   crew          // what Run waits for before it returns
 }
 
 // New prepares the tables in opts.DB and loads what they remember. Nothing is
@@ -105,7 +105,7 @@ func New(opts Options) (*Slack, error) {
 		opts: opts, logger: logger, people: people{known: map[string]named{}}, looking: make(chan struct{}, evidenceAtOnce),
 		ownWorkspace: newWorkspace(ownWorkspace, base(opts.APIURL), opts.HTTPClient, constant(opts.Token)),
 	}
-	s.members = &members{groups: opts.AllowedGroups, list: s.ownWorkspace.membersOf}
+	s.members = &members{groups: opts.AllowedGroups, list: func(ctx context.Context, group string) ([]string, *fault) { return s.own().membersOf(ctx, group) }}
 	s.outbox = &outbox{
 		disk: disk{opts.DB}, logger: logger, wake: make(chan struct{}, 1), storm: opts.StormLimit, posted: s.posted(),
 		workspaces: map[string]*workspace{ownWorkspace: s.ownWorkspace},
@@ -127,12 +127,12 @@ func New(opts Options) (*Slack, error) {
 }
 
 // posted asks Options.Posted as the outbox does.
-func (s *Slack) posted() func(pageKey) (answered, bool) {
+func (s *Slack) posted() func(context.Context, pageKey) (answered, bool) {
 	if s.opts.Posted == nil {
 		return nil
 	}
-	return func(k pageKey) (answered, bool) {
-		channelID, ts, ok := s.opts.Posted(k.receiver, k.index, k.groupKey, k.since)
+	return func(ctx context.Context, k pageKey) (answered, bool) {
+		channelID, ts, ok := s.opts.Posted(ctx, k.receiver, k.index, k.groupKey, k.since)
 		return answered{channelID, ts}, ok && channelID != "" && ts != ""
 	}
 }
@@ -142,11 +142,18 @@ func (s *Slack) posted() func(pageKey) (answered, bool) {
 // always nil.
 func (s *Slack) Run(ctx context.Context) error {
 	if s.opts.AppToken != "" {
-		s.background.Go(func() { s.listen(ctx) })
+		s.background.run(func() { s.listen(ctx) })
 	}
 	s.outbox.run(ctx)
-	s.background.Wait()
+	s.background.stop()
 	return nil
+}
+
+// own is the workspace of Options, through the proxy that a slack_config names.
+func (s *Slack) own() *workspace {
+	s.outbox.mu.Lock()
+	defer s.outbox.mu.Unlock()
+	return s.outbox.workspaces[ownWorkspace]
 }
 
 // interactive reports that somebody answers the buttons of our own pages.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	slackapi "github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
 )
@@ -50,14 +51,18 @@ func (s *Slack) listen(ctx context.Context) {
 // socket serves one client of Socket Mode until it gives up, and says why in words
 // without secrets.
 func (s *Slack) socket(ctx context.Context) (trouble string) {
-	w := s.ownWorkspace
+	w := s.own()
 	token, err := w.token()
 	if err != nil {
 		return err.Error()
 	}
 	api := slackapi.New(token, slackapi.OptionAppLevelToken(s.opts.AppToken), slackapi.OptionAPIURL(w.apiURL),
 		slackapi.OptionHTTPClient(&recorder{client: &http.Client{Transport: w.client.Transport, Timeout: callTimeout}}))
-	client := socketmode.New(api)
+	dialer := *websocket.DefaultDialer
+	if w.proxy != nil {
+		dialer.Proxy = w.proxy
+	}
+	client := socketmode.New(api, socketmode.OptionDialer(&dialer))
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -90,7 +95,7 @@ func (s *Slack) hear(ctx context.Context, client *socketmode.Client, ev socketmo
 		s.state.set(true, "")
 	case socketmode.EventTypeDisconnect:
 		s.state.set(false, "Slack renews the connection")
-	case socketmode.EventTypeConnectionError, socketmode.EventTypeInvalidAuth, socketmode.EventTypeErrorBadMessage, socketmode.EventTypeIncomingError:
+	case socketmode.EventTypeConnectionError, socketmode.EventTypeInvalidAuth, socketmode.EventTypeIncomingError:
 		s.state.set(false, string(ev.Type))
 	case socketmode.EventTypeInteractive:
 		cb, ok := ev.Data.(slackapi.InteractionCallback)

@@ -16,18 +16,21 @@ const (
 	stormEnds = 5 * time.Minute
 	// stormBatch is how many incidents one reply in the thread lists.
 	stormBatch = 25
+	// maxCalls is how many people one message of a storm mentions.
+	maxCalls = 20
 )
 
 // storm is the digest of incidents that began too fast for one message each. The
 // incidents keep their own records, which name the digest's.
 type storm struct {
 	Began  time.Time `json:"began"`
-	LastAt time.Time `json:"last_at"` // when the last incident joined
-	Limit  int       `json:"limit"`   // new incidents a minute that the channel takes
-	Joined int       `json:"joined"`  // incidents, numbered from 1 in this order
-	Over   int       `json:"over"`    // have ended
-	Apart  int       `json:"apart"`   // have a message of their own now
-	Told   int       `json:"told"`    // the last incident that the thread lists
+	LastAt time.Time `json:"last_at"`          // when the last incident joined
+	Limit  int       `json:"limit"`            // new incidents a minute that the channel takes
+	Joined int       `json:"joined"`           // incidents, numbered from 1 in this order
+	Over   int       `json:"over"`             // have ended
+	Apart  int       `json:"apart"`            // have a message of their own now
+	Told   int       `json:"told"`             // the last incident that the thread lists
+	Called []string  `json:"called,omitempty"` // who has been mentioned, in mrkdwn
 }
 
 // joinStorm lets a new incident join the storm in its channel, if there is one or
@@ -39,7 +42,7 @@ func (o *outbox) joinStorm(rec *record, at time.Time) {
 	l := o.lane(rec)
 	l.begun = slices.DeleteFunc(append(l.begun, at), func(t time.Time) bool { return at.Sub(t) > stormWindow })
 	l.begun = l.begun[max(0, len(l.begun)-o.storm-1):]
-	if d := l.digest; d != nil && (d.closed || d.state == resolved || d.calm(at)) {
+	if d := l.digest; d != nil && (o.records[d.key] != d || d.closed || d.state == resolved || d.calm(at)) {
 		l.digest = nil
 	}
 	if l.digest == nil {
@@ -111,10 +114,19 @@ func (o *outbox) reviseMember(rec *record, in *incident) *waiter {
 	rec.memory.Placed = true
 	rec.state, rec.updatedAt, rec.memory.Incident, rec.memory.Told = in.state(), in.At, in.kept(), in.firingIDs()
 	rec.closed = over
-	if over && o.records[rec.key] == rec {
-		delete(o.records, rec.key)
+	var drop []*row
+	if over {
+		drop, rec.thread = rec.thread, nil
+		if o.records[rec.key] == rec {
+			delete(o.records, rec.key)
+		}
 	}
-	o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRecord(ctx, tx, rec) })
+	o.save(func(ctx context.Context, tx *sql.Tx) error {
+		if err := saveRecord(ctx, tx, rec); err != nil {
+			return err
+		}
+		return deleteRows(ctx, tx, drop)
+	})
 	if d == nil {
 		return delivered(answered{}) // the digest was forgotten long ago
 	}
@@ -140,9 +152,15 @@ func (o *outbox) reviseStorm(d *record, at time.Time) *waiter {
 func (o *outbox) fillStorm(r *row, at time.Time) {
 	d := r.rec
 	members := o.members(d)
-	root := d.stormPage(members, at)
 	p := &r.payload
-	p.Root, p.Reply, p.Upto, p.State = &root, nil, 0, firing
+	p.Reply, p.Upto, p.State = nil, 0, firing
+	p.Calls = d.toCall(members)
+	called := d.memory.Storm.Called
+	if d.ts == "" {
+		called = p.Calls // only the first post pings
+	}
+	root := d.stormPage(members, called, at)
+	p.Root = &root
 	if len(members) == 0 {
 		p.State = resolved
 	}
@@ -151,11 +169,31 @@ func (o *outbox) fillStorm(r *row, at time.Time) {
 		return
 	}
 	if list := d.untold(members); len(list) > 0 {
-		m := stormReply(list)
+		p.Calls = d.toCall(list)
+		m := stormReply(list, p.Calls)
 		p.Reply, p.Upto = &m, list[len(list)-1].memory.Place
 	} else {
-		p.Upto = d.memory.Storm.Joined // those that were not listed are over
+		p.Upto, p.Calls = d.memory.Storm.Joined, nil // those that were not listed are over
 	}
+}
+
+// toCall is whom incidents of a storm would mention in pages of their own and it has
+// not mentioned yet.
+func (rec *record) toCall(members []*record) []string {
+	var out []string
+	for _, m := range members {
+		in := &m.memory.Incident
+		calls := in.Custom.Mentions
+		if in.OnCall.Now != nil && isUserID(in.OnCall.Now.SlackID) {
+			calls = []string{in.OnCall.Now.mention()}
+		}
+		for _, c := range calls {
+			if !slices.Contains(rec.memory.Storm.Called, c) && !slices.Contains(out, c) && len(out) < maxCalls {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 // untold are the next incidents to list in the thread.
@@ -192,6 +230,6 @@ func (o *outbox) acknowledgeStorm(c clicked) ([]handled, error) {
 	}
 	o.reviseStorm(d, c.who.At)
 	m := reply("🟡 "+c.who.mention()+" acknowledged "+plural(len(done), "incident")+".", nil)
-	o.enqueue(d, &row{kind: kindThread, createdAt: c.who.At, payload: payload{Message: &m, Look: d.memory.Look}})
+	o.enqueue(d, &row{kind: kindThread, createdAt: c.who.At, payload: payload{Message: &m, Said: true, Look: d.memory.Look}})
 	return done, nil
 }

@@ -12,10 +12,14 @@ import (
 )
 
 // stormPage is the one message that stands for many incidents.
-func (rec *record) stormPage(members []*record, at time.Time) message {
+func (rec *record) stormPage(members []*record, called []string, at time.Time) message {
 	s := rec.memory.Storm
 	headline := fmt.Sprintf("⛈️ Storm: %s %s", plural(len(members), "incident"), verb(len(members), "fires", "fire"))
-	if len(members) == 0 {
+	switch {
+	case len(members) > 0:
+	case s.Apart > 0:
+		headline = fmt.Sprintf("⛈️ Storm passed: %s", plural(s.Joined, "incident"))
+	default:
 		headline = fmt.Sprintf("✅ Storm over: %s", plural(s.Joined, "incident"))
 	}
 	c := newComposer(headline + "\n" + rec.stormCount(members))
@@ -24,13 +28,16 @@ func (rec *record) stormPage(members []*record, at time.Time) message {
 	if len(members) > 0 {
 		c.section(stormPlaces(members), maxList)
 		c.section(stormWorst(members, at), maxList)
+		if len(called) > 0 {
+			c.section("👤 *On call:* "+cutMrkdwn(strings.Join(called, " "), maxAbout), maxSection)
+		}
 	}
 	var presses []*slackapi.ButtonBlockElement
 	if rec.memory.Interactive && slices.ContainsFunc(members, unacknowledged) {
 		presses = append(presses, press(actionAll, rec.id, "Acknowledge all").WithStyle(slackapi.StylePrimary))
 	}
 	c.buttons(presses, []anchor{{"All incidents", rec.incidentsURL(members)}})
-	c.context([]string{"Every incident is listed in the thread."}, maxFooter)
+	c.context([]string{"The thread lists them."}, maxFooter)
 	return c.message()
 }
 
@@ -42,15 +49,14 @@ func (rec *record) stormCount(members []*record) string {
 	text := fmt.Sprintf("%s since %s", plural(s.Joined, "incident"), shortUTC(s.Began, s.LastAt))
 	if len(members) > 0 {
 		text += fmt.Sprintf(": %d %s", len(members), verb(len(members), "fires", "fire"))
-	} else {
-		text += ": none fires"
 	}
 	if s.Over > 0 {
 		text += fmt.Sprintf(", %d %s over", s.Over, verb(s.Over, "is", "are"))
 	}
 	if s.Apart > 0 {
-		text += fmt.Sprintf(", %d %s a message of %s own now", s.Apart, verb(s.Apart, "has", "have"), verb(s.Apart, "its", "their"))
+		text += fmt.Sprintf(", %d %s got a message of %s own", s.Apart, verb(s.Apart, "has", "have"), verb(s.Apart, "its", "their"))
 	}
+	text += "."
 	acknowledged := 0
 	for _, m := range members {
 		if !unacknowledged(m) {
@@ -58,9 +64,9 @@ func (rec *record) stormCount(members []*record) string {
 		}
 	}
 	if acknowledged > 0 {
-		text += fmt.Sprintf(", %d acknowledged", acknowledged)
+		text += fmt.Sprintf(" Somebody has %d of them.", acknowledged)
 	}
-	return text + "."
+	return text
 }
 
 func (rec *record) stormWhy(members []*record) string {
@@ -99,7 +105,7 @@ func stormPlaces(members []*record) string {
 		}
 		var by []string
 		for _, severity := range slices.Sorted(maps.Keys(counts[place].severities)) {
-			by = append(by, fmt.Sprintf("%d %s", counts[place].severities[severity], escaped(severity, 40)))
+			by = append(by, fmt.Sprintf("%s %d", escaped(severity, 40), counts[place].severities[severity]))
 		}
 		lines = append(lines, "• *"+escaped(place, 80)+"*: "+strings.Join(by, ", "))
 	}
@@ -132,7 +138,7 @@ func isPaging(in *incident) bool {
 func (in *incident) stormLine(at time.Time) string {
 	labels := common(in.subject(), labelsOf)
 	s := "• *" + escaped(in.headline(), 160) + "*"
-	for _, k := range []string{"service", "severity"} {
+	for _, k := range []string{"service", "slo", "instance", "severity"} {
 		if v := oneLine(labels[k]); v != "" {
 			s += " · " + escaped(v, 40)
 		}
@@ -150,13 +156,17 @@ func (in *incident) stormLine(at time.Time) string {
 }
 
 // stormReply lists incidents in the thread.
-func stormReply(list []*record) message {
+func stormReply(list []*record, calls []string) message {
 	lines := make([]string, len(list))
 	at := list[len(list)-1].memory.Incident.At
 	for i, m := range list {
 		lines[i] = m.memory.Incident.stormLine(at)
 	}
-	return reply(fmt.Sprintf("⛈️ %s in this storm:", plural(len(list), "incident")), lines)
+	sentence := fmt.Sprintf("⛈️ %s in this storm:", plural(len(list), "incident"))
+	if len(calls) > 0 {
+		sentence = cutMrkdwn(strings.Join(calls, " "), maxAbout) + " " + sentence
+	}
+	return reply(sentence, lines)
 }
 
 func (rec *record) incidentsURL(members []*record) string {

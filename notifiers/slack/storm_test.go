@@ -116,7 +116,7 @@ func TestAfterAStormIncidentsGetTheirOwnMessage(t *testing.T) {
 				digest = m.Text
 			}
 		}
-		if !strings.HasPrefix(digest, "✅ Storm over: 2 incidents") || !strings.Contains(digest, "2 have a message of their own now") {
+		if !strings.HasPrefix(digest, "⛈️ Storm passed: 2 incidents") || !strings.Contains(digest, "2 have got a message of their own") {
 			t.Errorf("digest after the storm: %q", digest)
 		}
 	})

@@ -123,8 +123,12 @@ func (in *incident) changed(told []string) (m message, ok bool) {
 	added, gone := 0, 0
 	for _, a := range in.alerts(firing) {
 		if !was[a.ID] {
-			added++
 			lines = append(lines, a.line(shared))
+		}
+	}
+	for id := range now {
+		if !was[id] {
+			added++
 		}
 	}
 	for _, id := range told {
@@ -147,7 +151,7 @@ func (in *incident) changed(told []string) (m message, ok bool) {
 	if len(parts) == 0 {
 		return message{}, false
 	}
-	left := len(now) + in.Unlisted
+	left := len(now)
 	sentence := strings.Join(parts, ", ") + fmt.Sprintf("; %d %s now.", left, verb(left, "fires", "fire"))
 	return reply(sentence, lines), true
 }

@@ -36,7 +36,9 @@ type workspace struct {
 	client *http.Client
 	token  func() (string, error)
 	hidden []string // parts of apiURL that no error may hold
-	bucket *bucket  // guarded by outbox.mu
+	// proxy is that of http_config; nil: the environment's.
+	proxy  func(*http.Request) (*url.URL, error)
+	bucket *bucket // guarded by outbox.mu
 }
 
 func newWorkspace(id, apiURL string, client *http.Client, token func() (string, error)) *workspace {
@@ -88,7 +90,7 @@ func (s *Slack) destinationOf(conf *amconfig.SlackConfig) (destination, error) {
 	}
 	token, tokenID := tokenOf(conf)
 	if apiURL == "" && token == nil {
-		return s.own(conf)
+		return s.ownVia(conf)
 	}
 	const method = "chat.postMessage"
 	if apiURL == "" {
@@ -100,7 +102,7 @@ func (s *Slack) destinationOf(conf *amconfig.SlackConfig) (destination, error) {
 	}
 	root += "/"
 	if token == nil && root == s.ownWorkspace.apiURL {
-		return s.own(conf)
+		return s.ownVia(conf)
 	}
 	if token == nil {
 		return destination{}, errors.New("slack_configs: api_url is Slack's Web API, which needs a token: set app_token, app_token_file, or http_config.authorization")
@@ -122,9 +124,9 @@ func withoutUser(rawURL string) string {
 	return u.String()
 }
 
-// own is the workspace of Options, through the proxy of http_config if it names
+// ownVia is the workspace of Options, through the proxy of http_config if it names
 // one; where several slack_configs differ in that, the last one holds for all.
-func (s *Slack) own(conf *amconfig.SlackConfig) (destination, error) {
+func (s *Slack) ownVia(conf *amconfig.SlackConfig) (destination, error) {
 	ws := s.ownWorkspace
 	if plainHTTP(conf.HTTPConfig) || isLocal(ws.apiURL) {
 		return destination{workspace: ws}, nil
@@ -133,7 +135,11 @@ func (s *Slack) own(conf *amconfig.SlackConfig) (destination, error) {
 	if err != nil {
 		return destination{}, err
 	}
-	return destination{workspace: newWorkspace(ws.id, ws.apiURL, client, ws.token)}, nil
+	through := newWorkspace(ws.id, ws.apiURL, client, ws.token)
+	if conf.HTTPConfig.ProxyURL.URL != nil || conf.HTTPConfig.ProxyFromEnvironment {
+		through.proxy = conf.HTTPConfig.Proxy()
+	}
+	return destination{workspace: through}, nil
 }
 
 // plainHTTP reports that an http_config changes nothing.
