@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -95,6 +96,15 @@ var _ amcluster.ClusterChannel = alone{}
 
 // Broadcast implements cluster.ClusterChannel.
 func (alone) Broadcast([]byte) {}
+
+// Settled returns once the peers have told what they know, settle_timeout after Run began at the latest, or with ctx's
+// error. Without a cluster it returns at once.
+func (p *Pipeline) Settled(ctx context.Context) error {
+	if p.peer == nil {
+		return nil
+	}
+	return p.peer.Gossip().WaitReady(ctx)
+}
 
 // wait is how long a notification is left to the peers before this one.
 func (p *Pipeline) wait() time.Duration {

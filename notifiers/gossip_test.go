@@ -3,6 +3,7 @@ package notifiers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -394,4 +395,23 @@ func BenchmarkSilenceReachesPeer(b *testing.B) {
 	}
 	b.ReportMetric(total.Seconds()/float64(b.N), "s/silence")
 	b.ReportMetric(0, "ns/op")
+}
+
+func TestSettled(t *testing.T) {
+	short := func() context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	if err := runDefault(t, t.TempDir()).Settled(short()); err != nil {
+		t.Errorf("without a cluster: %v", err)
+	}
+	slow := peerConfig("slow")
+	slow.SettleTimeout, slow.GossipInterval = model.Duration(time.Hour), model.Duration(time.Minute)
+	if err := runPeerWith(t, t.TempDir(), slow).Settled(short()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("before the peers have told: %v", err)
+	}
+	if err := runPeer(t, t.TempDir(), "quick").Settled(t.Context()); err != nil {
+		t.Errorf("with a settled cluster: %v", err)
+	}
 }
