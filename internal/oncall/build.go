@@ -84,7 +84,8 @@ func (f files) roster(stored []Override, around time.Time) *Roster {
 	now := around.Unix()
 	r := &Roster{
 		path: f.plan.path, users: f.plan.users, teams: f.plan.teams, schedules: map[string]*schedule{},
-		known: span{now - expanded, now + expanded},
+		policies: f.plan.policies,
+		known:    span{now - expanded, now + expanded},
 	}
 	names := namesOf(r.users)
 	added := map[string][]piece{}
@@ -113,6 +114,9 @@ func (f files) roster(stored []Override, around time.Time) *Roster {
 			s.add(list)
 		}
 		s.add(append(slices.Clone(st.overrides), added[id]...))
+	}
+	for _, p := range f.plan.unused() {
+		r.warnings = append(r.warnings, at(r.path, p.Line, fmt.Errorf("policy %s is for nobody: say what it matches, or name it at a team", p.Name)))
 	}
 	slices.SortFunc(r.warnings, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	return r

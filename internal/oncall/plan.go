@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/watchtower-hub/watchtower/internal/oncall/escalation"
 )
 
 // plan is what a file says, without the calendars it names.
@@ -16,6 +18,7 @@ type plan struct {
 	users     map[string]*User
 	teams     map[string]Team
 	schedules map[string]*stack
+	policies  map[string]escalation.Policy
 }
 
 // stack is a schedule of the file.
@@ -44,17 +47,21 @@ func readPlan(path string) (*plan, error) {
 func parsePlan(path string, text []byte) (*plan, error) {
 	r := &planReader{reader: reader{path: path}, plan: &plan{
 		path: path, users: map[string]*User{}, teams: map[string]Team{}, schedules: map[string]*stack{},
+		policies: map[string]escalation.Policy{},
 	}}
 	root := r.parse(text)
-	top := r.fields(root, "the file", "users", "teams", "schedules")
-	// Users first: schedules name them, as teams name schedules.
+	top := r.fields(root, "the file", "users", "teams", "schedules", "policies")
+	// Users first: schedules name them, as teams name schedules, and policies both.
 	r.readUsers(top["users"])
 	for key, value := range r.entries(top["schedules"], "schedules") {
 		r.readSchedule(key, value)
 	}
+	named := map[string]*yaml.Node{} // the policies, by team
 	for key, value := range r.entries(top["teams"], "teams") {
-		r.readTeam(key, value)
+		r.readTeam(key, value, named)
 	}
+	r.readPolicies(top["policies"])
+	r.checkPolicies(named)
 	if len(r.faults) == 0 && len(r.plan.teams) == 0 {
 		r.fault(&yaml.Node{Line: 1}, "no teams: nobody can be asked for; add teams, each with a schedule")
 	}
@@ -105,16 +112,17 @@ func (r *planReader) readUsers(node *yaml.Node) {
 	}
 }
 
-func (r *planReader) readTeam(key, value *yaml.Node) {
+func (r *planReader) readTeam(key, value *yaml.Node, policies map[string]*yaml.Node) {
 	id, ok := r.id(key, "team")
 	if !ok {
 		return
 	}
 	what := "team " + id
-	f := r.fields(value, what, "schedule", "slack_group", "channel")
+	f := r.fields(value, what, "schedule", "slack_group", "channel", "policy")
+	policies[id] = f["policy"]
 	team := Team{
 		ID: id, Schedule: r.text(f["schedule"], what+": schedule"), SlackGroup: r.text(f["slack_group"], what+": slack_group"),
-		Channel: r.text(f["channel"], what+": channel"),
+		Channel: r.text(f["channel"], what+": channel"), Policy: r.text(f["policy"], what+": policy"),
 	}
 	known := sortedKeys(r.plan.schedules)
 	switch {

@@ -38,7 +38,7 @@ func TestFaultsOfUsersAndTeams(t *testing.T) {
 	wantFaults(t, "a: b: c\n", "1: mapping values are not allowed")
 	wantFaults(t, "- a\n", "1: the file must be a mapping")
 	wantFaults(t, "users: {a: {}}\n---\nusers: {}\n", "3: a second YAML document begins here")
-	wantFaults(t, "users: {a: {}}\nteams: {t: {schedule: s}}\npolicies: {}\n"+schedule, `3: unknown key "policies" in the file: it has users, teams, schedules`)
+	wantFaults(t, "users: {a: {}}\nteams: {t: {schedule: s}}\npolices: {}\n"+schedule, `3: unknown key "polices" in the file: it has users, teams, schedules, policies`)
 	wantFaults(t, "users:\n  a: {nam: x}\n  a: {}\nteams: {t: {schedule: s}}\n"+schedule,
 		`2: unknown key "nam" in user a: it has name, slack, email, timezone`, `3: key "a" stands here a second time`)
 	wantFaults(t, "users:\n  a: {slack: '@ana', email: nobody, timezone: Mars/Olympus}\n  b: {email: A@x.org}\n  c: {email: a@X.org, timezone: Local}\nteams: {t: {schedule: s}}\n"+schedule,

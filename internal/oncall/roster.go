@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/oncall/escalation"
 )
 
 // User is a person who can be on call.
@@ -28,6 +30,8 @@ type Team struct {
 	SlackGroup string
 	// Channel is the team's channel in Slack; "" if the file gives none.
 	Channel string
+	// Policy is the escalation policy that the team names; "" if it names none.
+	Policy string
 }
 
 // Shift is a stretch of time [From, To) in which a user is on call for one reason.
@@ -60,6 +64,7 @@ type Roster struct {
 	users     map[string]*User
 	teams     map[string]Team
 	schedules map[string]*schedule
+	policies  map[string]escalation.Policy
 	known     span
 	warnings  []error
 }
