@@ -189,22 +189,22 @@ func (l *lane) pick(now time.Time) *row {
 
 // head is the row of an incident that has to go first.
 func (rec *record) head(now time.Time) *row {
-	if len(rec.rows) > 0 {
-		if i := slices.IndexFunc(rec.thread, (*row).urgent); i >= 0 && rec.ts != "" && !rec.rows[0].flying {
+	due := func(r *row) bool { return !r.nextAt.After(now) }
+	if rec.ts != "" && (len(rec.rows) == 0 || !rec.rows[0].flying) {
+		if i := slices.IndexFunc(rec.thread, func(r *row) bool { return r.urgent() && due(r) }); i >= 0 {
 			return rec.thread[i]
 		}
+	}
+	if len(rec.rows) > 0 {
 		return rec.rows[0]
 	}
 	if len(rec.thread) == 0 || rec.ts == "" {
 		return nil
 	}
 	first := rec.thread[0]
-	if i := slices.IndexFunc(rec.thread, (*row).urgent); i >= 0 {
-		return rec.thread[i]
-	}
 	for _, r := range rec.thread {
-		switch due := !r.nextAt.After(now); {
-		case r.kind == kindPicture && due:
+		switch {
+		case r.kind == kindPicture && due(r):
 			return r
 		case first.kind == kindPicture && r.kind != kindPicture:
 			first = r // a picture that has to wait holds nothing up
