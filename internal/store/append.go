@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
@@ -33,6 +34,8 @@ type transaction struct {
 	store   *Store
 	inner   storage.AppenderTransaction
 	request *writeRequest // set for appends over HTTP
+	outside bool          // what is appended is telemetry, not what rules make of it
+	filled  bool          // a sample was taken
 	pending *[]sample     // from the store's pool; nil until a watched series comes by
 	meta    metadataBatch
 }
@@ -66,6 +69,9 @@ func (tx *transaction) Commit() error {
 		return err
 	}
 	tx.meta.commit(&tx.store.meta)
+	if tx.outside && tx.filled {
+		tx.store.receivedAt.Store(time.Now().UnixNano())
+	}
 	if tx.pending == nil {
 		return nil
 	}
@@ -148,6 +154,7 @@ func (s *Store) Appender(ctx context.Context) storage.Appender {
 	inner := s.db.Appender(ctx)
 	a := &appender{transaction: transaction{store: s, inner: inner}, inner: inner}
 	a.request = openWriteRequest(ctx, &a.transaction)
+	a.outside = a.request != nil // else it is a rule that writes
 	return a
 }
 
@@ -161,6 +168,7 @@ func (a *appender) Append(ref storage.SeriesRef, l labels.Labels, t int64, v flo
 	if err != nil {
 		return ref, err
 	}
+	a.filled = true
 	if table := a.store.table.Load(); table != nil {
 		if w := table.lookup(ref); w != table.ignored {
 			a.record(table, w, ref, l, sample{start: start, at: t, v: v})
@@ -176,6 +184,7 @@ func (a *appender) AppendHistogram(ref storage.SeriesRef, l labels.Labels, t int
 	if err != nil {
 		return ref, err
 	}
+	a.filled = true
 	if table := a.store.table.Load(); table != nil {
 		if w := table.lookup(ref); w != table.ignored {
 			a.record(table, w, ref, l, sample{start: start, at: t, h: h, fh: fh})
@@ -233,7 +242,7 @@ type appenderV2 struct {
 // AppenderV2 implements storage.AppendableV2.
 func (s *Store) AppenderV2(ctx context.Context) storage.AppenderV2 {
 	inner := s.db.AppenderV2(ctx)
-	a := &appenderV2{transaction: transaction{store: s, inner: inner}, inner: inner}
+	a := &appenderV2{transaction: transaction{store: s, inner: inner, outside: true}, inner: inner}
 	a.request = openWriteRequest(ctx, &a.transaction)
 	return a
 }
@@ -244,6 +253,7 @@ func (a *appenderV2) Append(ref storage.SeriesRef, ls labels.Labels, st, t int64
 	if err != nil && !errors.Is(err, (*storage.AppendPartialError)(nil)) {
 		return ref, err
 	}
+	a.filled = true
 	if table := a.store.table.Load(); table != nil {
 		if w := table.lookup(ref); w != table.ignored {
 			a.record(table, w, ref, ls, sample{start: st, at: t, v: v, h: h, fh: fh})

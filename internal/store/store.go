@@ -67,6 +67,8 @@ type Store struct {
 	meta    pushedMetadata
 	buffers sync.Pool // of *[]sample
 	deltas  deltas    // of OTLP delta temporality; owned here to be stopped on Close
+
+	receivedAt atomic.Int64 // Unix nanoseconds of the last telemetry; 0: none yet
 }
 
 // Open opens the store in <Dir>/metrics and replays its log. The error is one
@@ -174,6 +176,16 @@ func (s *Store) SetObserver(o Observer) {
 		return
 	}
 	s.table.Store(newWatchTable(o))
+}
+
+// ReceivedAt is when telemetry was last stored: scraped, or received by OTLP or remote
+// write. What rules write is none. It is zero if nothing has come since Open.
+func (s *Store) ReceivedAt() time.Time {
+	at := s.receivedAt.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, at)
 }
 
 // seriesLabels looks the labels of a live series up in the head.
