@@ -19,6 +19,10 @@ func (e *Engine) Statuses() []Status {
 	return out
 }
 
+// EvaluatedAt is when the last evaluation began; before the first, when the engine was
+// made.
+func (e *Engine) EvaluatedAt() time.Time { return time.UnixMilli(e.clock.Load()) }
+
 // Status returns one objective as of the last evaluation.
 func (e *Engine) Status(id string) (Status, bool) {
 	tr := e.track(id)
