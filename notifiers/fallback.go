@@ -82,7 +82,7 @@ func (p *Pipeline) standIns(pl *plan, c Config) {
 			all = append(all, target{i, name})
 		}
 	}
-	pl.backed = map[string][]*backed{}
+	pl.backed, pl.fallbacks = map[string][]*backed{}, all
 	for name, integrations := range pl.receivers {
 		// The other integrations of a receiver are told anyway.
 		others := slices.DeleteFunc(slices.Clone(all), func(t target) bool { return t.receiver == name })

@@ -25,6 +25,7 @@ type plan struct {
 	receivers map[string][]notify.Integration // Of the receivers that a route or a fallback uses.
 	intervals map[string][]timeinterval.TimeInterval
 	backed    map[string][]*backed // Integrations that fallback receivers stand in for, by receiver.
+	fallbacks []target             // The integrations of all fallback receivers.
 }
 
 // planBuilder turns files into plans.
