@@ -134,13 +134,14 @@ func cmdHangUp(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // cmdNow writes the time, in nanoseconds since 1970, over NOW in files, and that of
-// half a second before over EARLIER.
+// half a second before over EARLIER. Over DATE it writes the time as JSON has it.
 func cmdNow(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		now := time.Now()
 		text := strings.NewReplacer(
 			"NOW", strconv.FormatInt(now.UnixNano(), 10),
 			"EARLIER", strconv.FormatInt(now.Add(-500*time.Millisecond).UnixNano(), 10),
+			"DATE", now.UTC().Format(time.RFC3339Nano),
 		).Replace(ts.ReadFile(name))
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
