@@ -213,6 +213,9 @@ func (a *App) openPipeline(_ context.Context, files config.Files) error {
 		return err
 	}
 	a.onClose(a.pipeline.Close)
+	if files.Config.Notifiers.Cluster.Enabled() {
+		a.slack.ShareWith(instanceName(files.Config.DataDir), a.pipeline.AddState(pagesState, a.slack).Broadcast)
+	}
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,6 +20,22 @@ import (
 
 // interactionsPath is where Slack posts what people press.
 const interactionsPath = "/slack/interactions"
+
+// pagesState is the key under which peers of a cluster share the pages in Slack.
+const pagesState = "watchtower_pages"
+
+// instanceName tells this instance from its peers, over restarts too: no two run on
+// one folder.
+func instanceName(dataDir string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost" // the folder still tells instances of one machine apart
+	}
+	if abs, err := filepath.Abs(dataDir); err == nil {
+		dataDir = abs
+	}
+	return host + ":" + dataDir
+}
 
 // openSlack connects to Slack where a token or another address is configured, and
 // to the local inbox otherwise.
@@ -36,7 +54,7 @@ func (a *App) openSlack(_ context.Context, files config.Files) error {
 		Playbook: a.playbook, Query: a.ask, Evidence: a.evidence, OnCall: a.onDuty, Silence: a.silence,
 		ExternalURL: a.external.String(), Logger: a.logger, Registerer: a.registry,
 	}
-	if files.Config.Notifiers.Cluster.ListenAddress != "" {
+	if files.Config.Notifiers.Cluster.Enabled() {
 		o.Posted = a.posted
 	}
 	local := secrets.BotToken == "" && conf.APIURL == ""

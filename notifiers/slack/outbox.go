@@ -36,6 +36,10 @@ type outbox struct {
 	posted func(context.Context, pageKey) (answered, bool)
 	// storm is how many new incidents a minute a channel takes, one message each; 0: any number.
 	storm int
+	// self is this instance's name among its peers, broadcast tells them of a page; both
+	// are set before run, "" and nil without peers.
+	self      string
+	broadcast func([]byte)
 
 	// mu guards everything below, and all records, rows and lanes. It is held
 	// while the database is written, never while Slack is called.
@@ -249,12 +253,14 @@ func (o *outbox) put(rec *record, p payload, in *incident) *waiter {
 		rec.rows = append(rec.rows, r)
 	}
 	rec.state, rec.updatedAt, rec.memory.Incident = p.State, in.At, in.kept()
+	rec.memory.Owner, rec.idle = o.self, 0
 	o.save(func(ctx context.Context, tx *sql.Tx) error {
 		if err := saveRecord(ctx, tx, rec); err != nil {
 			return err
 		}
 		return saveRow(ctx, tx, r)
 	})
+	o.share(rec)
 	l := o.lane(rec)
 	l.add(rec)
 	signal(l.wake)
@@ -292,6 +298,10 @@ func (o *outbox) finish(now time.Time, stillFiring func(groupKey string) bool) i
 	n := 0
 	for _, rec := range o.records {
 		if rec.state == resolved || !rec.memory.SendResolved || rec.memory.Storm != nil || now.Sub(rec.refusedAt) < refusedPause || stillFiring(rec.memory.GroupKey) {
+			rec.idle = 0
+			continue
+		}
+		if o.leftToPeer(rec) {
 			continue
 		}
 		in := rec.memory.Incident.ended(now)

@@ -30,6 +30,7 @@ type record struct {
 	trouble string // the last failed try, for the error of Notify
 	// refusedAt is when Slack refused for good what the page was to say.
 	refusedAt time.Time
+	idle      int // sweeps that found it over and left it to the peer that owns it
 }
 
 // memory is the part of a record that nobody searches by; stored as JSON.
@@ -49,6 +50,7 @@ type memory struct {
 	Placed       bool      `json:"placed,omitempty"`      // the storm has taken it in
 	Storm        *storm    `json:"storm,omitempty"`       // of the record of a storm itself
 	Gone         string    `json:"gone,omitempty"`        // ts of the page that was deleted or cannot be edited
+	Owner        string    `json:"owner,omitempty"`       // the peer that wrote it last; "" without a cluster
 	Pressed      []string  `json:"pressed,omitempty"`     // the last clicks: Slack may send one twice
 }
 

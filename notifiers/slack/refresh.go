@@ -41,7 +41,7 @@ func (o *outbox) stale(now time.Time) []string {
 	defer o.mu.Unlock()
 	var keys []string
 	for key, rec := range o.records {
-		idle := rec.ts != "" && len(rec.rows) == 0 && rec.state == firing && rec.memory.Storm == nil
+		idle := rec.ts != "" && len(rec.rows) == 0 && rec.state == firing && rec.memory.Storm == nil && rec.memory.Owner == o.self
 		if idle && now.Sub(rec.memory.Incident.At) >= refreshMuch {
 			keys = append(keys, key)
 		}

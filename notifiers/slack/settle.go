@@ -116,6 +116,7 @@ func (o *outbox) complete(r *row, below []*row, now time.Time) {
 	}
 	o.store(r, below)
 	rec.release(r.seq, delivery{answered: rec.answered()})
+	o.share(rec)
 	if s := rec.memory.Storm; s != nil && s.Told < s.Joined && len(rec.rows) == 0 && !rec.closed {
 		o.reviseStorm(rec, now)
 	}
