@@ -7,6 +7,9 @@ type Kind string
 
 // The kinds of events.
 const (
+	// Opened begins an incident. Its data are its number, group_key and receiver. Two
+	// peers that opened it at the same time may have told two numbers.
+	Opened        Kind = "opened"
 	Fired         Kind = "fired"          // an alert of the group began to fire
 	Ended         Kind = "ended"          // an alert of the group ended
 	Notified      Kind = "notified"       // a receiver took a notification
@@ -72,7 +75,10 @@ type Incident struct {
 	// Objectives are the IDs of those that its alerts are about.
 	Objectives []string `json:"objectives,omitempty"`
 	Playbook   string   `json:"playbook,omitempty"` // its ID
-	State      State    `json:"state"`
+	// Impact is what it has cost each objective, where that is known: final once it is
+	// resolved.
+	Impact []Impact `json:"impact,omitempty"`
+	State  State    `json:"state"`
 	// Owner has acknowledged it, OwnerID is Slack's ID of that person.
 	Owner   string `json:"owner,omitempty"`
 	OwnerID string `json:"owner_id,omitempty"`
@@ -88,4 +94,15 @@ type Incident struct {
 	Alerts int `json:"alerts"`
 	// Events in the order they happened.
 	Events []Event `json:"events,omitempty"`
+}
+
+// Impact is what an objective has counted during an incident.
+type Impact struct {
+	Objective string `json:"objective"`
+	// Bad and Total are events: how many failed, of how many.
+	Bad   int64 `json:"bad"`
+	Total int64 `json:"total"`
+	// Spent is the share of the period's error budget that the failed ones took, 0–1
+	// and above.
+	Spent float64 `json:"spent"`
 }

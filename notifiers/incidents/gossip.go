@@ -1,0 +1,164 @@
+package incidents
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/alertmanager/cluster"
+)
+
+const (
+	// shared is how long after its end peers tell each other all of an incident when they
+	// meet. Of older ones, as far as they are remembered, they tell beginning and end.
+	shared = 6 * time.Hour
+	// maxState bounds what peers tell when they meet, in bytes.
+	maxState = 4 << 20
+	// maxTold bounds the events that wait to be taken in.
+	maxTold = 100_000
+	// maxMessage is how many events one message holds.
+	maxMessage = 100
+)
+
+// message is what a peer tells, as JSON: events and annotations, which are added to
+// those that are known.
+type message struct {
+	Events      []Event      `json:"events,omitempty"`
+	Annotations []Annotation `json:"annotations,omitempty"`
+}
+
+// State returns the log as what the peers of a cluster share. It never blocks on the
+// disk: Run writes what they tell.
+func (l *Log) State() cluster.State { return peers{l} }
+
+// Share has every event that begins here told by channel. Call it once, before
+// anything is told to the log.
+func (l *Log) Share(channel cluster.ClusterChannel) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.send = channel.Broadcast
+}
+
+// broadcast tells the peers what is on disk now.
+func (l *Log) broadcast(news message) {
+	l.mu.Lock()
+	send := l.send
+	l.mu.Unlock()
+	if send == nil {
+		return
+	}
+	for chunk := range slices.Chunk(news.Events, maxMessage) {
+		l.encode(message{Events: chunk}, send)
+	}
+	for chunk := range slices.Chunk(news.Annotations, maxMessage) {
+		l.encode(message{Annotations: chunk}, send)
+	}
+}
+
+func (l *Log) encode(m message, send func([]byte)) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		l.logger.Error("peers could not be told of events", "err", err)
+		return
+	}
+	send(b)
+}
+
+// peers is a log as its peers see it.
+type peers struct{ log *Log }
+
+var _ cluster.State = peers{}
+
+// MarshalBinary implements cluster.State: open and recent incidents, as many of the
+// newest as may be told.
+func (p peers) MarshalBinary() ([]byte, error) {
+	l := p.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	since := l.o.Now().Add(-shared)
+	all := slices.SortedFunc(l.allLocked(), func(a, b *record) int {
+		return cmp.Or(b.end().Compare(a.end()), b.in.OpenedAt.Compare(a.in.OpenedAt))
+	})
+	m := message{Annotations: l.notes}
+	size := 0
+	for _, r := range all {
+		var events []Event
+		for _, e := range r.events {
+			if r.end().After(since) || e.Kind == Opened || e.Kind == Resolved {
+				events = append(events, e)
+				size += e.size()
+			}
+		}
+		if size > maxState {
+			break
+		}
+		m.Events = append(m.Events, events...)
+	}
+	return json.Marshal(m)
+}
+
+// size is about how long an event is as JSON.
+func (e *Event) size() int {
+	n := 120 + len(e.ID) + len(e.Incident) + len(e.By) + len(e.ByID) + len(e.Text)
+	for k, v := range e.Data {
+		n += len(k) + len(v) + 6
+	}
+	return n
+}
+
+// Merge implements cluster.State. What is not usable is left out and counted.
+func (p peers) Merge(b []byte) error {
+	var m message
+	if len(bytes.TrimSpace(b)) > 0 {
+		if err := json.Unmarshal(b, &m); err != nil {
+			p.log.metrics.refused.Inc()
+			return fmt.Errorf("a peer sent incidents that cannot be read: %w", err)
+		}
+	}
+	got := len(m.Events) + len(m.Annotations)
+	m.Events = slices.DeleteFunc(m.Events, func(e Event) bool { return !e.acceptable() })
+	m.Annotations = slices.DeleteFunc(m.Annotations, func(a Annotation) bool { return !a.acceptable() })
+	refused := got - len(m.Events) - len(m.Annotations)
+
+	l := p.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return nil // The library listens until the process ends.
+	}
+	m.Events = slices.DeleteFunc(m.Events, func(e Event) bool {
+		r := l.records[e.Incident]
+		if r == nil {
+			return false
+		}
+		_, known := r.events[e.ID]
+		return known
+	})
+	if len(l.told.Events)+len(m.Events) > maxTold || len(l.told.Annotations)+len(m.Annotations) > maxTold {
+		l.metrics.refused.Add(float64(refused + len(m.Events) + len(m.Annotations)))
+		return fmt.Errorf("%d events of peers wait to be taken in: more are refused until they meet again", len(l.told.Events))
+	}
+	l.metrics.refused.Add(float64(refused))
+	l.told.Events = append(l.told.Events, m.Events...)
+	l.told.Annotations = append(l.told.Annotations, m.Annotations...)
+	select {
+	case l.received <- struct{}{}:
+	default: // It will be taken in already.
+	}
+	return nil
+}
+
+// takeTold adds what peers have told to memory.
+func (l *Log) takeTold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.told
+	l.told = message{}
+	l.takeLocked(m.Events, false)
+	for _, a := range m.Annotations {
+		l.annotateLocked(a)
+	}
+}

@@ -1,0 +1,70 @@
+package incidents
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics of the log.
+type metrics struct {
+	opened      *prometheus.CounterVec
+	acknowledge *prometheus.HistogramVec
+	resolve     *prometheus.HistogramVec
+	disk        prometheus.Counter
+	refused     prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer, open func() float64) *metrics {
+	factory := promauto.With(reg)
+	factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "watchtower_incidents_open",
+		Help: "Incidents that are not resolved.",
+	}, open)
+	buckets := []float64{15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400}
+	return &metrics{
+		opened: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_incidents_total",
+			Help: "Incidents that were opened, by severity.",
+		}, []string{"severity"}),
+		acknowledge: factory.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "watchtower_incident_acknowledge_seconds",
+			Help:    "Time from the beginning of an incident to its first acknowledgment, by severity.",
+			Buckets: buckets,
+		}, []string{"severity"}),
+		resolve: factory.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "watchtower_incident_resolve_seconds",
+			Help:    "Time from the beginning of an incident to its end, by severity.",
+			Buckets: buckets,
+		}, []string{"severity"}),
+		disk: factory.NewCounter(prometheus.CounterOpts{
+			Name: "watchtower_incidents_disk_errors_total",
+			Help: "Times that events could not be written; they are tried again.",
+		}),
+		refused: factory.NewCounter(prometheus.CounterOpts{
+			Name: "watchtower_incidents_refused_total",
+			Help: "Events of peers that are not usable, or were too many at once.",
+		}),
+	}
+}
+
+// count counts what has become of an incident.
+func (m *metrics) count(before, after Incident) {
+	if after.ID == "" {
+		return
+	}
+	severity := after.Severity
+	if before.ID == "" {
+		m.opened.WithLabelValues(severity).Inc()
+	}
+	if before.AcknowledgedAt.IsZero() && !after.AcknowledgedAt.IsZero() {
+		m.acknowledge.WithLabelValues(severity).Observe(since(after.OpenedAt, after.AcknowledgedAt).Seconds())
+	}
+	if before.ResolvedAt.IsZero() && !after.ResolvedAt.IsZero() {
+		m.resolve.WithLabelValues(severity).Observe(since(after.OpenedAt, after.ResolvedAt).Seconds())
+	}
+}
+
+// since is the time between two times, 0 if the clocks of those who told them differ.
+func since(from, to time.Time) time.Duration { return max(0, to.Sub(from)) }
