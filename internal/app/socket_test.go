@@ -198,7 +198,9 @@ func TestSocketMode(t *testing.T) {
 	// The connection is renewed, as Slack does every few hours.
 	w.slack.Disconnect("warning")
 	w.pressOnceConnected(inbox.Click{Channel: page.Channel, TS: page.TS, ActionID: "escalate", User: you})
-	w.see("the call for help", func(m inbox.Message) bool { return m.ThreadTS == page.TS && strings.HasPrefix(m.Text, "🚨 <!channel>") })
+	w.see("the call for help", func(m inbox.Message) bool {
+		return m.ThreadTS == page.TS && strings.HasPrefix(m.Text, "🚨 <!channel>")
+	})
 }
 
 // pressOnceConnected clicks again while no app is connected.

@@ -25,7 +25,9 @@ func (o *outbox) settle(l *lane, j *job, out outcome) {
 		o.settleFault(l, j, out.fault, now)
 		return
 	}
-	o.metrics.requests.WithLabelValues(j.method(), "ok").Inc()
+	if j.fileID == "" { // else Slack was not called
+		o.metrics.requests.WithLabelValues(j.method(), "ok").Inc()
+	}
 	if l.failures > 0 {
 		o.logger.Info("slack answers again", "channel", j.row.rec.channel, "failures", l.failures)
 	}

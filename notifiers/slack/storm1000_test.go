@@ -16,7 +16,7 @@ import (
 func TestThousandIncidentsAtOnce(t *testing.T) {
 	const n = 1000
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, newFakeSlack(), func(o *Options) { o.StormLimit = 10 })
+		r := newRig(t, newFakeSlack(), withButtons, evidenceAfter(10*time.Millisecond), func(o *Options) { o.StormLimit = 10 })
 		began := time.Now()
 		alertOf := func(i int) *amalert.Alert { return fires(share("service", fmt.Sprintf("s%d", i)), began) }
 		r.many(n, notify.ReasonFirstNotification, alertOf)
