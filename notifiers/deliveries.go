@@ -78,12 +78,13 @@ func (d *deliveries) status(receiverName string, i notify.Integration) Integrati
 
 // observe wraps an integration so that its outcomes and the delay of first notifications are recorded.
 func (p *Pipeline) observe(receiverName string, i notify.Integration) notify.Integration {
-	o := &observed{inner: i, key: deliveryKey(receiverName, i), pipeline: p}
+	o := &observed{inner: i, receiver: receiverName, key: deliveryKey(receiverName, i), pipeline: p}
 	return notify.NewIntegration(o, &i, i.Name(), i.Index(), receiverName)
 }
 
 type observed struct {
 	inner    notify.Integration
+	receiver string
 	key      string
 	pipeline *Pipeline
 }
@@ -103,5 +104,6 @@ func (o *observed) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, er
 	}
 	retry, err := o.inner.Notify(ctx, alerts...)
 	o.pipeline.deliveries.record(o.key, err)
+	o.pipeline.delivered(ctx, o.receiver, o.inner, err)
 	return retry, err
 }

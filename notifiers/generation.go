@@ -50,7 +50,9 @@ func (p *Pipeline) start(pl *plan) *generation {
 		p.notifications,
 		p.notifyPeer(),
 	)
-	g.gate = &gate{next: stages, after: pl.endFallbacks}
+	g.gate = &gate{next: stages, after: pl.endFallbacks, hearer: &hearer{
+		flushed: p.opts.Flushed, inhibitor: g.inhibitor, silencer: p.silencer, intervals: timeinterval.NewIntervener(pl.intervals),
+	}}
 	if len(pl.conf.InhibitRules) > 0 {
 		g.gate.settle = settle
 	}
@@ -86,6 +88,7 @@ func (g *generation) stop() {
 // gate does, so that the notification log is complete when it is closed.
 type gate struct {
 	next   notify.Stage
+	hearer *hearer
 	after  func(ctx context.Context, alerts []*alert.Alert) error
 	settle time.Duration
 
@@ -111,6 +114,7 @@ func (g *gate) Exec(ctx context.Context, l *slog.Logger, alerts ...*alert.Alert)
 		return ctx, nil, errStopped
 	}
 	defer g.underWay.Done()
+	g.hearer.hear(ctx, alerts)
 	ctx, sent, err := g.next.Exec(ctx, l, alerts...)
 	return ctx, sent, errors.Join(err, g.after(ctx, alerts))
 }

@@ -58,6 +58,10 @@ type Options struct {
 	ExternalLabels labels.Labels
 	// Slack serves slack_configs.
 	Slack SlackBuilder
+	// Flushed is told of every group when it is due, by the goroutine that then notifies. Nil: nobody.
+	Flushed func(context.Context, Flush)
+	// Delivered is told what became of every attempt to notify. Nil: nobody.
+	Delivered func(context.Context, Delivery)
 	// Logger is silent if nil.
 	Logger *slog.Logger
 	// Registerer gets the metrics of this pipeline until it has stopped. None if nil.
