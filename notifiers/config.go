@@ -26,6 +26,8 @@ type Config struct {
 	Fallback []string `yaml:"fallback,omitempty"`
 	// FallbackAfter is how long a receiver may fail in a way that may pass before they are told. Zero: for ever.
 	FallbackAfter model.Duration `yaml:"fallback_after"`
+	// Escalation names receivers of alertmanager.yml that escalation policies notify. It comes from the file OnCall.
+	Escalation []string `yaml:"-"`
 	// Slack says which Slack Watchtower itself is connected to.
 	Slack slack.Config `yaml:"slack,omitempty"`
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,22 +46,10 @@ func (c Config) validateFallback() error {
 // CheckFallback returns an error for every fallback receiver that conf, which Load has read, does not have or that
 // reaches nobody.
 func (c Config) CheckFallback(conf *amconfig.Config) error {
-	file := c.Alertmanager
-	if file == "" {
-		file = "the built-in route (name a file in notifiers.alertmanager)"
-	}
-	var names []string
-	audible := map[string]bool{}
-	for _, r := range conf.Receivers {
-		names = append(names, r.Name)
-		audible[r.Name] = integrationCount(r) > 0
-	}
 	var faults []error
 	for i, name := range c.Fallback {
-		if !slices.Contains(names, name) {
-			faults = append(faults, fmt.Errorf("notifiers.fallback[%d]: there is no receiver %q in %s; there are %s", i, name, file, strings.Join(names, ", ")))
-		} else if !audible[name] {
-			faults = append(faults, fmt.Errorf("notifiers.fallback[%d]: receiver %q of %s has no integration, so that nobody would hear", i, name, file))
+		if err := CheckReceiver(conf, c.Alertmanager, name); err != nil {
+			faults = append(faults, fmt.Errorf("notifiers.fallback[%d]: %w", i, err))
 		}
 	}
 	return errors.Join(faults...)

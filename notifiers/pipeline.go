@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -301,7 +302,7 @@ func (p *Pipeline) Close() error {
 // build builds the plan of a configuration, fallback receivers included.
 func (p *Pipeline) build(c Config) (*plan, error) {
 	b := p.builder
-	b.fallback = c.Fallback
+	b.needed = slices.Concat(c.Fallback, c.Escalation)
 	pl, err := b.build(c.Alertmanager)
 	if err != nil {
 		return nil, err
@@ -321,8 +322,8 @@ func (p *Pipeline) Reload(file string) error {
 	return p.Apply(c)
 }
 
-// Apply puts the parts of c in force that need no restart: Alertmanager, Fallback and FallbackAfter. After an error, which
-// joins all faults found, the previous configuration is still in force.
+// Apply puts the parts of c in force that need no restart: Alertmanager, Fallback, FallbackAfter and Escalation. After an
+// error, which joins all faults found, the previous configuration is still in force.
 func (p *Pipeline) Apply(c Config) error {
 	p.swap.Lock()
 	defer p.swap.Unlock()

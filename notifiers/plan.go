@@ -22,7 +22,7 @@ type plan struct {
 	conf      *amconfig.Config
 	tmpl      *template.Template
 	route     *dispatch.Route
-	receivers map[string][]notify.Integration // Of the receivers that a route or a fallback uses.
+	receivers map[string][]notify.Integration // Of the receivers that a route, a fallback or an escalation uses.
 	intervals map[string][]timeinterval.TimeInterval
 	backed    map[string][]*backed // Integrations that fallback receivers stand in for, by receiver.
 	fallbacks []target             // The integrations of all fallback receivers.
@@ -34,8 +34,8 @@ type planBuilder struct {
 	logger      *slog.Logger
 	// slack serves slack_configs. If nil, the plan has none: enough to check a file, not to run it.
 	slack SlackBuilder
-	// fallback names receivers that are built even if no route uses them.
-	fallback []string
+	// needed names receivers that are built even if no route uses them.
+	needed []string
 	// observe wraps every integration. If nil, they stay as they are.
 	observe func(receiverName string, i notify.Integration) notify.Integration
 }
@@ -72,7 +72,7 @@ func (b planBuilder) build(file string) (*plan, error) {
 	}
 	used := map[string]bool{}
 	p.route.Walk(func(r *dispatch.Route) { used[r.RouteOpts.Receiver] = true })
-	for _, name := range b.fallback {
+	for _, name := range b.needed {
 		used[name] = true
 	}
 	var faults []error
