@@ -59,6 +59,7 @@ func Check(ctx context.Context, path string, o CheckOptions) Result {
 		covered = &n
 		c.unreviewed(files, o.Now)
 		c.routes(files, alerts)
+		c.escalations(files, alerts)
 	}
 	c.onCall(files, o.Now)
 	if len(files.Objectives) == 0 && err == nil {

@@ -153,7 +153,7 @@ func FuzzPolicies(f *testing.F) {
 			return
 		}
 		for _, policy := range p.policies {
-			in := escalation.Incident{ID: "i", Events: []escalation.Event{{Kind: escalation.Begun, At: time.Unix(0, 0), Policy: policy.Name}}}
+			in := escalation.Incident{Events: []escalation.Event{{Kind: escalation.Begun, At: time.Unix(0, 0), Policy: policy.Name}}}
 			now := time.Unix(3600, 0)
 			for _, a := range first(policy.Due(in, now)) {
 				if a.At.After(now) {

@@ -8,7 +8,7 @@
 //
 // Due is a pure function of a policy, of what happened to an incident, and of the
 // time. There are no timers to keep: what was done is in the incident's events, whose
-// IDs are functions of incident, policy, round and step, so that a restart or a peer
+// actions have IDs that are functions of policy, round and step, so that a restart or a peer
 // comes to the same answer. Whoever carries an action out tells the events first that
 // it does, and afterwards what came of it.
 //

@@ -20,7 +20,6 @@ const (
 
 // Incident is what a policy has to know of one.
 type Incident struct {
-	ID       string
 	Severity string
 	// Alerts are when each of its alerts began to fire.
 	Alerts []time.Time
@@ -78,7 +77,7 @@ const (
 // Action is something to do.
 type Action struct {
 	Act Act
-	// ID is the same whoever finds it due.
+	// ID is one of the incident's, and the same whoever finds it due.
 	ID string
 	// At is since when it is due.
 	At time.Time
@@ -142,7 +141,7 @@ type record struct {
 func (r record) settled() bool { return r.done || r.passed }
 
 func (j *judge) id(what string) string {
-	return j.incident.ID + "/" + j.policy.Name + "/" + what
+	return j.policy.Name + "/" + what
 }
 
 // ask asks to be asked again at an instant.

@@ -37,7 +37,7 @@ type life struct {
 
 func newLife(t *testing.T, p Policy) *life {
 	t.Helper()
-	return &life{t: t, policy: p, in: Incident{ID: "i", Severity: "page"}, failing: map[Means]bool{}, nobody: map[Means]bool{}}
+	return &life{t: t, policy: p, in: Incident{Severity: "page"}, failing: map[Means]bool{}, nobody: map[Means]bool{}}
 }
 
 func (l *life) event(k Kind, after time.Duration) {
@@ -229,7 +229,7 @@ func TestDownForLong(t *testing.T) {
 func TestSomebodyDiedWhileTheyNotified(t *testing.T) {
 	l := newLife(t, ladder())
 	l.until(0, time.Minute)
-	id := "i/page/0/direct_message@5m"
+	id := "page/0/direct_message@5m"
 	l.in.Events = append(l.in.Events, Event{Kind: Attempted, At: start.Add(5 * time.Minute), Action: id})
 	if actions, next := l.policy.Due(l.in, start.Add(5*time.Minute+59*time.Second)); len(actions) != 0 || !next.Equal(start.Add(6*time.Minute)) {
 		t.Errorf("within the lease: %v, %v", actions, next)
@@ -402,7 +402,7 @@ func BenchmarkDue(b *testing.B) {
 	for i := range 20 {
 		p.Steps = append(p.Steps, Step{After: time.Duration(i) * time.Minute, Notify: Target{Means: Channel}, If: Always()})
 	}
-	in := Incident{ID: "i", Events: []Event{{Kind: Begun, At: start, Policy: "long"}}}
+	in := Incident{Events: []Event{{Kind: Begun, At: start, Policy: "long"}}}
 	for range 20 {
 		actions, _ := p.Due(in, start.Add(20*time.Hour))
 		for _, a := range actions {
