@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/prometheus/common/model"
@@ -180,11 +181,29 @@ func readAlerts(stdin io.Reader, file string) ([]app.PreviewAlert, error) {
 			if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) || bytes.HasPrefix(bytes.TrimSpace(text), []byte("-")) {
 				err = listErr
 			}
-			return nil, fmt.Errorf("--alert %s: this is neither an alert nor a list of alerts: %w", file, err)
+			return nil, fmt.Errorf("--alert %s: %s", file, alertFault(err))
 		}
 		list = []app.PreviewAlert{one}
 	}
 	return list, nil
+}
+
+// alertFault says what is wrong with a file of alerts: the YAML library speaks of Go's types.
+func alertFault(err error) string {
+	if errors.Is(err, io.EOF) {
+		return "it is empty: write the labels of an alert into it"
+	}
+	text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  "), "\n  ", "; ")
+	for _, known := range []struct{ pattern, sentence string }{
+		{`field (\S+) not found in type [\w.]+`, `unknown key "$1": an alert has labels, annotations, startsAt, endsAt and generatorURL`},
+		{`parsing time ("[^"]*") as .*`, "$1 is no time: write one as 2026-11-03T12:00:00Z"},
+		{`cannot unmarshal .*into time\.Time`, "this is no time: write one as 2026-11-03T12:00:00Z"},
+		{`cannot unmarshal .*into model\.\w+`, "labels and annotations are names with values"},
+		{`cannot unmarshal .*into \S*PreviewAlert`, "this is neither an alert nor a list of alerts"},
+	} {
+		text = regexp.MustCompile(known.pattern).ReplaceAllString(text, known.sentence)
+	}
+	return text
 }
 
 // decodeStrict refuses keys that an alert does not have.
