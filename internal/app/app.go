@@ -39,6 +39,7 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/store"
 	"github.com/watchtower-hub/watchtower/internal/web"
 	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/notifiers/incidents"
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
 	"github.com/watchtower-hub/watchtower/playbooks"
 	"github.com/watchtower-hub/watchtower/rules"
@@ -70,15 +71,16 @@ type App struct {
 
 	discovery *discovery.SDMetrics // of scrape targets and Alertmanagers
 
-	oncall     *oncall.Keeper // nil where no file says who is on call
-	slack      *slack.Slack
-	inbox      *inbox.Inbox // nil when Slack itself is used
-	pipeline   *notifiers.Pipeline
-	alerting   *notifiers.Alerting // to Alertmanagers outside
-	engine     *rules.Engine
-	promRules  *rules.PromRules
-	collectors *collectors.Collectors
-	site       http.Handler
+	oncall      *oncall.Keeper // nil where no file says who is on call
+	slack       *slack.Slack
+	incidentLog *incidents.Log
+	inbox       *inbox.Inbox // nil when Slack itself is used
+	pipeline    *notifiers.Pipeline
+	alerting    *notifiers.Alerting // to Alertmanagers outside
+	engine      *rules.Engine
+	promRules   *rules.PromRules
+	collectors  *collectors.Collectors
+	site        http.Handler
 
 	opened  config.Config                // the configuration that Open found
 	current atomic.Pointer[config.Files] // the configuration in force
@@ -116,7 +118,7 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 		buildInfo(o.Version),
 	)
 	for _, open := range []func(context.Context, config.Files) error{
-		a.listen, a.openStores, a.openOnCall, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openCollectors, a.openSite,
+		a.listen, a.openStores, a.openOnCall, a.openIncidents, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openCollectors, a.openSite,
 	} {
 		if err := open(ctx, files); err != nil {
 			return a, err
@@ -206,6 +208,8 @@ func (a *App) openPipeline(_ context.Context, files config.Files) error {
 		ExternalURL:    a.external,
 		ExternalLabels: files.Config.Collectors.ExternalLabels(),
 		Slack:          a.slack.Notifier,
+		Flushed:        a.flushed,
+		Delivered:      a.delivered,
 		Logger:         a.logger,
 		Registerer:     a.registry,
 	})
@@ -213,6 +217,7 @@ func (a *App) openPipeline(_ context.Context, files config.Files) error {
 		return err
 	}
 	a.onClose(a.pipeline.Close)
+	a.shareIncidents()
 	if files.Config.Notifiers.Cluster.Enabled() {
 		a.slack.ShareWith(instanceName(files.Config.DataDir), a.pipeline.AddState(pagesState, a.slack).Broadcast)
 	}

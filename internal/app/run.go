@@ -24,12 +24,14 @@ func (a *App) Run(ctx context.Context) error {
 	return runParts(ctx, []part{
 		{"web", a.serveWeb},
 		{"on call", a.keepOnCall},
+		{"incidents", a.incidentLog.Run},
 		{"slack", a.slack.Run},
 		{"notifiers", a.pipeline.Run},
 		{"alerting", a.alerting.Run},
 		{"rules", a.engine.Run},
 		{"prometheus rules", a.promRules.Run},
 		{"unfinished pages", a.finishPages},
+		{"unfinished incidents", a.reconcileIncidents},
 		{"collectors", a.collect},
 		{"ready", a.announce},
 	})

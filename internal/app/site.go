@@ -29,6 +29,8 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		"/api/v1/":                        a.prometheusAPI(),
 		"/api/v2/":                        a.pipeline.API(),
 		"/api/watchtower/v1/page/preview": http.HandlerFunc(a.servePreview),
+		incidentsPath:                     http.HandlerFunc(a.serveIncidents),
+		annotationsPath:                   http.HandlerFunc(a.serveAnnotations),
 		"/graph":                          http.HandlerFunc(showQuery),
 		"/metrics":                        promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
 	}

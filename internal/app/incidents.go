@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/config"
+	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/notifiers/incidents"
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
+)
+
+const (
+	// sharedIncidents is the key under which the peers of a cluster share incidents.
+	sharedIncidents = "watchtower_incidents"
+	// noteTime bounds what a page waits for the log of incidents: an event that cannot be
+	// written in time is kept in memory and tried again.
+	noteTime = 2 * time.Second
+	// measureTime bounds the reading of the ledger for one objective of an incident.
+	measureTime = 5 * time.Second
+)
+
+// openIncidents reads the log of what happened.
+func (a *App) openIncidents(ctx context.Context, _ config.Files) error {
+	var err error
+	a.incidentLog, err = incidents.Open(ctx, incidents.Options{DB: a.state, Measure: a.measure, Logger: a.logger, Registerer: a.registry})
+	return err
+}
+
+// shareIncidents has the peers of a cluster hold the same log.
+func (a *App) shareIncidents() {
+	a.incidentLog.Share(a.pipeline.AddState(sharedIncidents, a.incidentLog.State()))
+}
+
+// flushed tells the log of a group that is due.
+func (a *App) flushed(ctx context.Context, f notifiers.Flush) {
+	g := incidents.Group{Key: f.GroupKey, Receiver: f.Receiver, At: f.At, Alerts: make([]incidents.Alert, len(f.Alerts))}
+	for i, alert := range f.Alerts {
+		in := incidents.Alert{
+			Fingerprint: alert.Fingerprint, Labels: alert.Labels, Annotations: alert.Annotations,
+			StartsAt: alert.StartsAt, EndsAt: alert.EndsAt, Muted: alert.Muted,
+		}
+		in.Objective, _ = a.engine.ObjectiveOf(alert.Labels)
+		in.Playbook, _ = a.playbookID(alert.Labels)
+		g.Alerts[i] = in
+	}
+	ctx, cancel := context.WithTimeout(ctx, noteTime)
+	defer cancel()
+	a.logFault("flush", a.incidentLog.Observe(ctx, g))
+}
+
+// delivered tells the log what became of a notification.
+func (a *App) delivered(ctx context.Context, d notifiers.Delivery) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	a.logFault("delivery", a.incidentLog.Delivered(ctx, incidents.Delivery{
+		GroupKey: d.GroupKey, Receiver: d.Receiver, Integration: d.Integration, At: d.At, Err: d.Err,
+	}))
+}
+
+// tellIncident tells the log what somebody did at a page.
+func (a *App) tellIncident(groupKey string, d slack.Deed) {
+	ctx, cancel := context.WithTimeout(context.Background(), noteTime)
+	defer cancel()
+	e := incidents.Event{At: d.At, Kind: incidents.Kind(d.Kind), By: d.By, ByID: d.ByID, Text: d.Text, Data: d.Data}
+	if d.ID != "" {
+		e.ID = "slack:" + d.ID
+	}
+	a.logFault(d.Kind, a.incidentLog.Tell(ctx, groupKey, e))
+}
+
+// logFault says that something could not be written into the log of incidents. What
+// concerns no incident, as the page of a time before the log, is none.
+func (a *App) logFault(what string, err error) {
+	if err != nil && !errors.Is(err, incidents.ErrNone) {
+		a.logger.Error("the log of incidents lags behind", "what", what, "err", err)
+	}
+}
+
+// measure tells what an objective has counted, and the share of its period's budget
+// that the bad events took.
+func (a *App) measure(objective string, from, to time.Time) (incidents.Impact, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), measureTime)
+	defer cancel()
+	t, err := a.engine.Tally(ctx, objective, from, to)
+	if err != nil {
+		return incidents.Impact{}, err
+	}
+	bad := max(0, t.Total-t.Good)
+	impact := incidents.Impact{Objective: objective, Bad: int64(math.Round(bad)), Total: int64(math.Round(t.Total))}
+	if status, ok := a.engine.Status(objective); ok && status.Allowed > 0 {
+		impact.Spent = bad / status.Allowed
+	}
+	return impact, nil
+}
+
+// reconcileIncidents resolves the incidents that ended while nobody looked: while the
+// program did not run, or where the group is gone from the route tree.
+func (a *App) reconcileIncidents(ctx context.Context) error {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+			a.logFault("check", a.incidentLog.Reconcile(ctx, a.firingGroups(), a.pipeline.Firing))
+			timer.Reset(sweep)
+		}
+	}
+}
+
+// firingGroups are the groups that fire now, muted or not.
+func (a *App) firingGroups() []incidents.Group {
+	var out []incidents.Group
+	for _, in := range a.pipeline.Incidents() {
+		g := incidents.Group{Key: in.GroupKey, Receiver: in.Receiver}
+		for _, alert := range in.Alerts {
+			g.Alerts = append(g.Alerts, incidents.Alert{Fingerprint: alert.Fingerprint, StartsAt: alert.StartsAt})
+		}
+		out = append(out, g)
+	}
+	return out
+}
