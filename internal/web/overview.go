@@ -55,6 +55,7 @@ type incidentCard struct {
 	Is            condition
 	Since         moment
 	Had           moment // since the owner has it
+	Path          string // of its page; empty: it has none
 	ObjectivePath string
 	PlaybookPath  string
 	PlaybookTitle string
@@ -115,6 +116,9 @@ func (s *site) cards(incidents []Incident) []incidentCard {
 	cards := make([]incidentCard, 0, len(incidents))
 	for _, i := range incidents {
 		c := incidentCard{Incident: i, Is: urgency(i), Since: s.at(i.Since)}
+		if i.Number > 0 {
+			c.Path = incidentPath(i.Number)
+		}
 		if i.AcknowledgedAt != nil {
 			c.Had = s.at(*i.AcknowledgedAt)
 		}

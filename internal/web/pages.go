@@ -12,15 +12,6 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/report"
 )
 
-func (s *site) incidents(w http.ResponseWriter, r *http.Request) error {
-	cards := s.cards(s.openIncidents())
-	p := page{Template: "incidents", Title: "No open incidents", Nav: "/incidents", Is: fine, Refresh: 3, Body: cards}
-	if len(cards) > 0 {
-		p.Title, p.Is = plural(len(cards), "open incident"), cards[0].Is
-	}
-	return s.render(w, r, http.StatusOK, p)
-}
-
 // playbookView is a playbook in a list or on its page.
 type playbookView struct {
 	Playbook

@@ -82,7 +82,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, p page
 		return fmt.Errorf("render %s: no such template", p.Template)
 	}
 	l := layout{page: p, Version: s.o.Version, Now: s.at(s.o.Now())}
-	for _, k := range []link{{"/", "Overview", false}, {"/incidents", "Incidents", false}, {"/playbooks", "Playbooks", false}, {"/reports/", "Reports", false}, {"/inbox", "Inbox", false}, {"/status", "Status", false}} {
+	for _, k := range []link{{"/", "Overview", false}, {"/incidents", "Incidents", false}, {"/oncall", "On call", false}, {"/playbooks", "Playbooks", false}, {"/reports/", "Reports", false}, {"/inbox", "Inbox", false}, {"/status", "Status", false}} {
 		if k.Path == "/inbox" && s.o.Handlers["/inbox"] == nil && s.o.Handlers["/inbox/"] == nil {
 			continue
 		}

@@ -44,6 +44,8 @@ type Options struct {
 	Corrector Corrector         // Nil: nothing can be corrected.
 	Replay    Replay            // Nil: nothing can be replayed.
 	Incidents func() []Incident // The open ones.
+	History   History           // The zero value: nothing is kept of incidents.
+	OnCall    func() []OnCall   // Who is on call for which team, in order. Nil: no file says it.
 	Playbooks func() []Playbook
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
@@ -83,6 +85,7 @@ type Incident struct {
 	// Owner has acknowledged it, at that time; empty and nil: nobody has.
 	Owner          string     `json:"owner,omitempty"`
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
+	Number         int64      `json:"number,omitempty"` // Of its page; 0: the history does not have it.
 }
 
 // Alert is one alert of an incident or of an objective.
@@ -138,6 +141,10 @@ func New(o Options) (http.Handler, error) {
 	}
 	root := http.NewServeMux()
 	root.Handle("/", s.pages())
+	// These stand beside what Handlers may hold at /api/watchtower/v1/incidents.
+	root.Handle("GET "+api+"incidents/{id}/postmortem", s.handle(s.apiPostmortem))
+	root.Handle("GET "+api+"incidents/{id}/burn.png", s.handle(s.apiBurn))
+	root.Handle("GET "+api+"incidents/{id}/burn.svg", s.handle(s.apiBurn))
 	for path, h := range o.Handlers {
 		if err := mount(root, path, h); err != nil {
 			return nil, err
@@ -179,6 +186,8 @@ func (s *site) pages() http.Handler {
 		"GET /{$}":                       s.overview,
 		"GET /objectives/{id}":           s.objective,
 		"GET /incidents":                 s.incidents,
+		"GET /incidents/{id}":            s.incident,
+		"GET /oncall":                    s.onCall,
 		"GET /playbooks":                 s.playbooks,
 		"GET /playbooks/{id}":            s.playbook,
 		"GET /reports/{$}":               s.reports,

@@ -11,6 +11,7 @@ type Kind string
 
 // The kinds of events. Others are shown by their names.
 const (
+	Opened        Kind = "opened"
 	Fired         Kind = "fired"
 	AlertEnded    Kind = "ended"
 	Notified      Kind = "notified"
@@ -33,6 +34,8 @@ const (
 // Words name the kind in a timeline: "Alert fires".
 func (k Kind) Words() string {
 	switch k {
+	case Opened:
+		return "Incident opened"
 	case Fired:
 		return "Alert fires"
 	case AlertEnded:
@@ -68,8 +71,7 @@ func (k Kind) Words() string {
 	case PolicyChecked:
 		return "Escalation step passed over"
 	}
-	words := strings.ReplaceAll(string(k), "_", " ")
-	return strings.ToUpper(words[:min(1, len(words))]) + words[min(1, len(words)):]
+	return capital(strings.ReplaceAll(string(k), "_", " "))
 }
 
 // Who did it, "Watchtower" where nobody else did.

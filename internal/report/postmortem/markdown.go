@@ -208,6 +208,6 @@ func (d *document) roles() {
 		d.line("- **Owner**: %s", escape(d.in.Owner))
 	}
 	for _, r := range d.in.Roles {
-		d.line("- **%s**: %s", escape(capital(r.Name)), escape(r.Who))
+		d.line("- **%s**: %s", escape(r.Title()), escape(r.Who))
 	}
 }

@@ -24,6 +24,9 @@ const (
 	Resolved     State = "resolved"
 )
 
+// Word is the state for people: "Triggered".
+func (s State) Word() string { return capital(string(s)) }
+
 // Incident is all that is known of one incident. Times that have not come are zero.
 type Incident struct {
 	// Number is what people call it.
@@ -50,6 +53,9 @@ type Incident struct {
 
 // Role is who has which part: "commander", "communications".
 type Role struct{ Name, Who string }
+
+// Title is the role for people: "Commander".
+func (r Role) Title() string { return capital(r.Name) }
 
 // Impact is what the incident cost one objective.
 type Impact struct {
