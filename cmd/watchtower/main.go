@@ -63,7 +63,7 @@ playbook attached. One binary; no other server is needed to start.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
-		newServe(), newDemo(), newInit(), newCheck(), newSLO(), newPlaybooks(), newPage(), newOnCall(),
+		newServe(), newDemo(), newInit(), newCheck(), newSLO(), newPlaybooks(), newPage(), newOnCall(), newIncident(),
 		newDashboards(), newReport(), newVersion(),
 	)
 	return root
