@@ -105,6 +105,7 @@ func TestMatchLibrary(t *testing.T) {
 		{"alertname=NoTraffic slo=traffic-volume", "no-traffic"},
 		{"alertname=BudgetSpent slo=feed-latency budget_spent=75%", "error-budget"},
 		{"alertname=BudgetGoneSoon slo=availability gone_within=6h", "error-budget"},
+		{"alertname=WatchtowerStalled check=outbox service=watchtower severity=page", "watchtower-stalled"},
 		{"alertname=FeatureFlagStale", ""},
 	} {
 		if p, _ := lib.Match(labels(c.labels)); p.ID != c.want {
@@ -136,8 +137,8 @@ func TestLoadReplacesAndKeeps(t *testing.T) {
 	if p, ok := lib.Find("api-error-rate"); !ok || !p.Builtin {
 		t.Errorf("api-error-rate is %+v, want the embedded one", p)
 	}
-	if n := len(lib.All()); n != 12 {
-		t.Errorf("there are %d playbooks, want eleven of the library and one", n)
+	if n := len(lib.All()); n != 13 {
+		t.Errorf("there are %d playbooks, want twelve of the library and one", n)
 	}
 	if _, err := Load([]string{filepath.Join(dir, "mine.md")}); err != nil {
 		t.Errorf("a file named outright: %v", err)
@@ -184,7 +185,7 @@ func TestLibraryIsComplete(t *testing.T) {
 	today := time.Now()
 	want := []string{
 		"api-error-rate", "api-latency", "autoscaling-at-max", "cache-hit-ratio", "database-saturation",
-		"error-budget", "no-traffic", "queue-backlog", "telemetry-lost", "third-party-down", "traffic-spike",
+		"error-budget", "no-traffic", "queue-backlog", "telemetry-lost", "third-party-down", "traffic-spike", "watchtower-stalled",
 	}
 	var ids []string
 	for _, p := range lib.All() {
