@@ -45,6 +45,8 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Match:       a.playbookID,
 		Status:      a.statusPage,
 		Incidents:   a.incidents,
+		History:     a.history(),
+		OnCall:      a.onCallPages(),
 		Playbooks:   a.playbookPages,
 		Handlers:    handlers,
 		Reload:      a.Reload,
@@ -146,6 +148,7 @@ func (a *App) incidents() []web.Incident {
 	for i, in := range open {
 		pages[i] = a.incidentPage(in)
 	}
+	a.numbered(pages)
 	return pages
 }
 

@@ -114,7 +114,6 @@ func prose(s string) string {
 	return b.String()
 }
 
-
 // target is an address for a link; "" if it is none that a browser opens.
 func target(url string) string {
 	url = visible(url)
