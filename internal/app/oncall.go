@@ -3,8 +3,12 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/oncall"
@@ -63,4 +67,81 @@ func (a *App) onDuty(team string, at time.Time) (now, next slack.Shift, ok bool)
 
 func shiftOf(s oncall.Shift) slack.Shift {
 	return slack.Shift{Name: cmp.Or(s.User.Name, s.User.ID), SlackID: s.User.Slack, From: s.From, To: s.To}
+}
+
+// onCallCommand answers /watchtower oncall and override in Slack.
+func (a *App) onCallCommand(ctx context.Context, asked slack.Deed) (string, error) {
+	if a.oncall == nil {
+		return "", errors.New("nobody is on call by a file here: set notifiers.oncall")
+	}
+	if asked.Kind == "override" {
+		return a.override(ctx, asked)
+	}
+	roster := a.oncall.Roster()
+	var lines []string
+	for _, team := range roster.Teams() {
+		if asked.Text != "" && asked.Text != team.ID {
+			continue
+		}
+		line := "*" + team.ID + "*: nobody is on call"
+		if now, ok := roster.At(team.ID, asked.At); ok {
+			line = "*" + team.ID + "*: " + called(now.User)
+			if !now.To.IsZero() {
+				line += " until " + now.To.Format("Mon 2 Jan 15:04 MST")
+			}
+		}
+		if next, ok := roster.Next(team.ID, asked.At); ok {
+			line += ", then " + called(next.User)
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		return "", fmt.Errorf("there is no team %q", asked.Text)
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// called is a user's name, which disturbs nobody.
+func called(u oncall.User) string { return cmp.Or(u.Name, u.ID) }
+
+// override puts somebody on call: TEAM USER DURATION [REASON], from now on.
+func (a *App) override(ctx context.Context, asked slack.Deed) (string, error) {
+	words := strings.Fields(asked.Text)
+	if len(words) < 3 {
+		return "", errors.New("write who, for which team and for how long: `/watchtower override TEAM @USER 2h REASON`")
+	}
+	roster := a.oncall.Roster()
+	team, ok := roster.Team(words[0])
+	if !ok {
+		return "", fmt.Errorf("there is no team %q", words[0])
+	}
+	user, ok := userNamed(roster, words[1])
+	if !ok {
+		return "", fmt.Errorf("%s is not among the users of the on-call file", words[1])
+	}
+	length, err := model.ParseDuration(words[2])
+	if err != nil || length <= 0 {
+		return "", fmt.Errorf("%q is no duration: write 2h, 30m or 1d12h", words[2])
+	}
+	from := asked.At.Truncate(time.Second)
+	o, err := a.oncall.Add(ctx, oncall.Override{
+		Schedule: team.Schedule, User: user.ID, From: from, To: from.Add(time.Duration(length)),
+		Reason: strings.Join(words[3:], " "), Author: asked.By,
+	})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is on call for *%s* until %s (override %d).", called(user), team.ID, o.To.In(roster.Zone(team.ID)).Format("Mon 2 Jan 15:04 MST"), o.ID), nil
+}
+
+// userNamed finds a user by a mention such as <@U0123|sam>, or by the name in the file.
+func userNamed(roster *oncall.Roster, word string) (oncall.User, bool) {
+	id := strings.TrimSuffix(strings.TrimPrefix(word, "<@"), ">")
+	id, _, _ = strings.Cut(id, "|")
+	for _, u := range roster.Users() {
+		if u.Slack == id || u.ID == strings.TrimPrefix(id, "@") {
+			return u, true
+		}
+	}
+	return oncall.User{}, false
 }

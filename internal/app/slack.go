@@ -52,6 +52,7 @@ func (a *App) openSlack(_ context.Context, files config.Files) error {
 		APIURL: conf.APIURL, Token: secrets.BotToken, AppToken: secrets.AppToken, SigningSecret: secrets.SigningSecret,
 		AllowedGroups: conf.AllowedUserGroups, DefaultChannel: conf.DefaultChannel, StormLimit: conf.StormLimit, DB: a.state,
 		Playbook: a.playbook, Query: a.ask, Evidence: a.evidence, OnCall: a.onDuty, Silence: a.silence, Tell: a.tellIncident,
+		OnCallCommand: a.onCallCommand, StakeholderChannel: conf.StakeholderChannel,
 		ExternalURL: a.external.String(), Logger: a.logger, Registerer: a.registry,
 	}
 	if files.Config.Notifiers.Cluster.Enabled() {
@@ -146,7 +147,10 @@ func (a *App) annotations() map[string]map[string]map[string]string {
 // slackHandlers serve what Slack posts to us.
 func (a *App) slackHandlers() map[string]http.Handler {
 	notHere := func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "Watchtower has no "+strings.TrimPrefix(r.URL.Path, "/slack/")+" for Slack: only "+interactionsPath+" is served.", http.StatusNotFound)
+		http.Error(w, "Watchtower has no "+strings.TrimPrefix(r.URL.Path, "/slack/")+" for Slack: interactions, commands and events are served.", http.StatusNotFound)
 	}
-	return map[string]http.Handler{interactionsPath: a.slack.Interactions(), "/slack/": http.HandlerFunc(notHere)}
+	return map[string]http.Handler{
+		interactionsPath: a.slack.Interactions(), "/slack/commands": a.slack.Commands(), "/slack/events": a.slack.Events(),
+		"/slack/": http.HandlerFunc(notHere),
+	}
 }

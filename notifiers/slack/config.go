@@ -25,6 +25,9 @@ type Config struct {
 	// AllowedUserGroups are the IDs of the user groups (S0123ABCD) whose members may
 	// press the buttons of a page. Empty: everybody in the workspace.
 	AllowedUserGroups []string `yaml:"allowed_user_groups,omitempty"`
+	// StakeholderChannel gets the updates in plain words that `/watchtower update` sends;
+	// empty: there is none.
+	StakeholderChannel string `yaml:"stakeholder_channel,omitempty"`
 	// StormLimit is how many new incidents a minute a channel gets one message each
 	// for. More become one digest message. 0: any number.
 	StormLimit int `yaml:"storm_limit,omitempty"`
@@ -44,7 +47,8 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	return errors.Join(
 		validateAPIURL(c.APIURL),
-		validateChannel(c.DefaultChannel),
+		validateChannel("default_channel", c.DefaultChannel),
+		validateStakeholders(c.StakeholderChannel),
 		validateGroups(c.AllowedUserGroups),
 		validateStorm(c.StormLimit),
 	)
@@ -65,13 +69,20 @@ func validateAPIURL(s string) error {
 	return nil
 }
 
-func validateChannel(s string) error {
+func validateStakeholders(s string) error {
+	if s == "" {
+		return nil
+	}
+	return validateChannel("stakeholder_channel", s)
+}
+
+func validateChannel(key, s string) error {
 	name := strings.TrimLeft(s, "#@")
 	switch {
 	case name == "":
-		return errors.New(`notifiers.slack.default_channel: name a channel, such as "#oncall"`)
+		return fmt.Errorf(`notifiers.slack.%s: name a channel, such as "#oncall"`, key)
 	case len([]rune(name)) > maxChannelName || strings.ContainsAny(s, " \t\n,"):
-		return fmt.Errorf("notifiers.slack.default_channel: %q is not the name of a Slack channel: at most %d characters, no spaces or commas", s, maxChannelName)
+		return fmt.Errorf("notifiers.slack.%s: %q is not the name of a Slack channel: at most %d characters, no spaces or commas", key, s, maxChannelName)
 	}
 	return nil
 }

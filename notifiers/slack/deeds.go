@@ -33,6 +33,8 @@ type said struct {
 	// kind, text and data are those of the Deed.
 	kind, text string
 	data       map[string]string
+	// quiet leaves the page as it is.
+	quiet bool
 }
 
 // handled is what became of a click.
@@ -88,8 +90,10 @@ func (o *outbox) handle(c clicked, change func(in *incident) (what said, ok bool
 			rec.remember(c.id)
 			out.said = what
 		}
-		o.revise(rec, &in, false)
-		if what.msg.Text != "" {
+		if !what.quiet {
+			o.revise(rec, &in, false)
+		}
+		if what.msg.Text != "" && (rec == first || !what.quiet) {
 			to := cmp.Or(o.digestOf(rec), rec) // a storm speaks for its incidents
 			o.enqueue(to, &row{kind: kindThread, createdAt: c.who.At, payload: payload{
 				Message: &what.msg, Broadcast: what.broadcast && rec == first, Said: true, Look: rec.memory.Look,

@@ -65,6 +65,7 @@ type fakeMessage struct {
 	Blocks   json.RawMessage `json:"blocks,omitempty"`
 	Metadata json.RawMessage `json:"metadata,omitempty"`
 	Username string          `json:"username,omitempty"`
+	User     string          `json:"user,omitempty"`
 
 	Broadcast bool `json:"-"`
 	Edits     int  `json:"-"`
@@ -274,6 +275,9 @@ func (f *fakeSlack) history(form url.Values) map[string]any {
 	for _, m := range f.messages {
 		ts, _ := strconv.ParseFloat(m.TS, 64)
 		if m.Deleted || m.Channel != form.Get("channel") || ts < oldest {
+			continue
+		}
+		if latest := form.Get("latest"); latest != "" && latest != m.TS {
 			continue
 		}
 		if thread := form.Get("ts"); thread == m.ThreadTS || thread == m.TS || thread == "" && m.Broadcast {

@@ -17,6 +17,7 @@ type handling struct {
 	Escalated    *deed            `json:"escalated,omitempty"`
 	Silence      *silenced        `json:"silence,omitempty"`
 	Done         map[string]*deed `json:"done,omitempty"` // steps of the playbook, by ID
+	Roles        map[string]*deed `json:"roles,omitempty"`
 }
 
 // deed is who did something, and when.
@@ -53,6 +54,11 @@ func (h handling) clone() handling {
 		done[id] = d
 	}
 	h.Done = done
+	roles := make(map[string]*deed, len(h.Roles))
+	for role, d := range h.Roles {
+		roles[role] = d
+	}
+	h.Roles = roles
 	return h
 }
 
@@ -61,6 +67,11 @@ func (h *handling) lines(at time.Time) []string {
 	var out []string
 	if d := h.Acknowledged; d != nil {
 		out = append(out, fmt.Sprintf("🟡 %s has it since %s", d.mention(), clock(d.At)))
+	}
+	for _, role := range []string{"commander", "communications"} {
+		if d := h.Roles[role]; d != nil {
+			out = append(out, fmt.Sprintf("🧭 %s is %s", d.mention(), roleName(role)))
+		}
 	}
 	if d := h.Escalated; d != nil {
 		out = append(out, fmt.Sprintf("🚨 Escalated by %s at %s", d.mention(), clock(d.At)))

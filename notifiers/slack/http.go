@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,32 +19,12 @@ const maxRequest = 1 << 20
 // form, to the path that the Slack app names as its Request URL. Requests without
 // Slack's signature, or older than five minutes, are refused.
 func (s *Slack) Interactions() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "Slack posts its interactions here.", http.StatusMethodNotAllowed)
-			return
-		}
-		body, status := s.signed(w, r)
-		if status != http.StatusOK {
-			s.metrics.clicks.WithLabelValues("request", "refused").Inc()
-			http.Error(w, http.StatusText(status), status)
-			return
-		}
+	return s.signedOnly(func(ctx context.Context, body []byte) (any, error) {
 		cb, err := parseInteraction(body)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+			return nil, err
 		}
-		answer := s.interact(r.Context(), cb)
-		if answer == nil {
-			w.WriteHeader(http.StatusOK)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(answer); err != nil {
-			s.logger.Warn("slack was not answered", "err", err)
-		}
+		return s.interact(ctx, cb), nil
 	})
 }
 

@@ -53,6 +53,11 @@ type Options struct {
 	Evidence func(ctx context.Context, labels map[string]string, since, at time.Time) (Evidence, error)
 	// OnCall tells who is on call for a team, and who is next.
 	OnCall func(team string, at time.Time) (now, next Shift, ok bool)
+	// OnCallCommand answers /watchtower oncall and override: the Deed's Kind is the word,
+	// its Text what follows. The answer is mrkdwn.
+	OnCallCommand func(ctx context.Context, asked Deed) (string, error)
+	// StakeholderChannel gets updates in plain words; empty: there is none.
+	StakeholderChannel string
 	// Silence sets a silence and returns its ID; nil: the page says that it cannot.
 	Silence func(ctx context.Context, s Silence) (id string, err error)
 	// Tell hears what people did at the page of an alert group. It must not call back.

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
@@ -105,6 +106,16 @@ func (s *Slack) hear(ctx context.Context, client *socketmode.Client, ev socketmo
 		answering.Go(func() {
 			s.acknowledge(ctx, client, ev.Request, s.interact(ctx, &cb))
 		})
+	case socketmode.EventTypeSlashCommand:
+		if c, ok := ev.Data.(slackapi.SlashCommand); ok && ev.Request != nil {
+			answering.Go(func() { s.acknowledge(ctx, client, ev.Request, s.command(ctx, &c)) })
+		}
+	case socketmode.EventTypeEventsAPI:
+		var outer struct{ Event json.RawMessage }
+		if ev.Request != nil && json.Unmarshal(ev.Request.Payload, &outer) == nil {
+			s.acknowledge(ctx, client, ev.Request, nil)
+			s.event(outer.Event)
+		}
 	default:
 		if ev.Request != nil {
 			s.acknowledge(ctx, client, ev.Request, nil)
