@@ -36,6 +36,7 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/inbox"
 	"github.com/watchtower-hub/watchtower/internal/oncall"
+	"github.com/watchtower-hub/watchtower/internal/selfwatch"
 	"github.com/watchtower-hub/watchtower/internal/store"
 	"github.com/watchtower-hub/watchtower/internal/web"
 	"github.com/watchtower-hub/watchtower/notifiers"
@@ -81,6 +82,7 @@ type App struct {
 	promRules   *rules.PromRules
 	collectors  *collectors.Collectors
 	site        http.Handler
+	selfwatch   *selfwatch.Watch
 
 	opened  config.Config                // the configuration that Open found
 	current atomic.Pointer[config.Files] // the configuration in force
@@ -118,7 +120,7 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 		buildInfo(o.Version),
 	)
 	for _, open := range []func(context.Context, config.Files) error{
-		a.listen, a.openStores, a.openOnCall, a.openIncidents, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openCollectors, a.openSite,
+		a.listen, a.openStores, a.openOnCall, a.openIncidents, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openCollectors, a.openSite, a.openSelfWatch,
 	} {
 		if err := open(ctx, files); err != nil {
 			return a, err

@@ -68,6 +68,7 @@ func (a *App) warnOfRestart(next config.Config) {
 		"notifiers.cluster":                     !reflect.DeepEqual(old.Notifiers.Cluster, next.Notifiers.Cluster),
 		"collectors.global.evaluation_interval": old.Collectors.Global.EvaluationInterval != next.Collectors.Global.EvaluationInterval,
 		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),
+		"selfwatch":                             !reflect.DeepEqual(old.SelfWatch, next.SelfWatch),
 		"reports.weekly.timezone":               old.Reports.Weekly.Timezone != next.Reports.Weekly.Timezone,
 	} {
 		if changed {

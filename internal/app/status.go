@@ -20,7 +20,7 @@ func (a *App) statusPage() []web.Section {
 	if peers, configured := a.clusterSection(); configured {
 		sections = append(sections, peers)
 	}
-	return append(sections, a.configSection())
+	return append(sections, a.selfwatchSection(), a.configSection())
 }
 
 func (a *App) storeSection() web.Section {

@@ -61,6 +61,11 @@ func Read(path string) (files Files, playbookFaults, err error) {
 		_, err = cfg.Slack()
 		faults = append(faults, err)
 	}
+	if !cfg.broken["selfwatch"] {
+		if _, err := cfg.SelfWatch.Heartbeat.ReadURL(); err != nil && cfg.SelfWatch.Heartbeat.URLFile != "" {
+			faults = append(faults, cfg.where.fault("selfwatch", fmt.Errorf("selfwatch.heartbeat.url_file: %w", err)))
+		}
+	}
 	files.Playbooks, err = playbooks.Load(cfg.PlaybookDirs())
 	var missing []error
 	for _, fault := range leaves(err) {

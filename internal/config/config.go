@@ -14,6 +14,7 @@ import (
 	"github.com/watchtower-hub/watchtower/collectors"
 	"github.com/watchtower-hub/watchtower/dashboards"
 	"github.com/watchtower-hub/watchtower/internal/report"
+	"github.com/watchtower-hub/watchtower/internal/selfwatch"
 	"github.com/watchtower-hub/watchtower/internal/store"
 	"github.com/watchtower-hub/watchtower/internal/web"
 	"github.com/watchtower-hub/watchtower/notifiers"
@@ -31,6 +32,7 @@ type Config struct {
 	Playbooks  []string          `yaml:"playbooks"`
 	Dashboards dashboards.Config `yaml:"dashboards"`
 	Reports    report.Config     `yaml:"reports"`
+	SelfWatch  selfwatch.Config  `yaml:"selfwatch"`
 
 	where  locator         // of faults in the file
 	broken map[string]bool // sections that could not be read and have their defaults
@@ -48,6 +50,7 @@ func Default() Config {
 		Playbooks:  []string{"playbooks"},
 		Dashboards: dashboards.DefaultConfig(),
 		Reports:    report.DefaultConfig(),
+		SelfWatch:  selfwatch.DefaultConfig(),
 	}
 }
 
@@ -83,6 +86,7 @@ func (c Config) validate(where locator) error {
 		{"notifiers", c.Notifiers.Validate},
 		{"dashboards", c.Dashboards.Validate},
 		{"reports", c.Reports.Validate},
+		{"selfwatch", c.SelfWatch.Validate},
 	}
 	var faults []error
 	if c.DataDir == "" {

@@ -25,6 +25,7 @@ func (c *Config) resolve(base string) {
 	}
 	c.Collectors.Global.SetDirectory(base)
 	c.Notifiers.SetDirectory(base)
+	c.SelfWatch.SetDirectory(base)
 }
 
 func resolved(base, path string) string {

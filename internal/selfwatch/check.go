@@ -2,7 +2,6 @@ package selfwatch
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -55,5 +54,5 @@ func (c Check) ask(ctx context.Context) <-chan sighting {
 
 // silent is what is seen while a look that began then does not come back.
 func silent(began time.Time) sighting {
-	return sighting{since: began, why: fmt.Sprintf("it has not answered since %s", began.UTC().Format("15:04:05 UTC"))}
+	return sighting{since: began, why: "it does not answer"}
 }

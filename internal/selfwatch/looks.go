@@ -41,3 +41,27 @@ func Recent(last func() time.Time, limit time.Duration, what string) Look {
 		return false, at, what
 	}
 }
+
+// Passing returns a look at things that should not stay: it fails while one has been
+// there for longer than limit.
+func Passing(present func() []string, limit time.Duration, what string) Look {
+	met := map[string]time.Time{}
+	return func(context.Context) (bool, time.Time, string) {
+		now, still := time.Now(), map[string]time.Time{}
+		oldest := now
+		for _, key := range present() {
+			still[key] = now
+			if first, ok := met[key]; ok {
+				still[key] = first
+			}
+			if still[key].Before(oldest) {
+				oldest = still[key]
+			}
+		}
+		met = still
+		if now.Sub(oldest) <= limit {
+			return true, time.Time{}, ""
+		}
+		return false, oldest, what
+	}
+}

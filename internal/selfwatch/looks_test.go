@@ -68,3 +68,33 @@ func TestRecent(t *testing.T) {
 		expect(true)
 	})
 }
+
+func TestPassing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var there []string
+		look := Passing(func() []string { return there }, 30*time.Second, "it stays")
+		begun := time.Now()
+		expect := func(want bool, since time.Duration) {
+			t.Helper()
+			ok, at, _ := look(t.Context())
+			if ok != want || !want && at.Sub(begun) != since {
+				t.Errorf("at %s: %v since %s, want %v since %s", time.Since(begun), ok, at.Sub(begun), want, since)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		expect(true, 0)
+		there = []string{"a"}
+		expect(true, 0) // met at 10 s
+		there = []string{"b", "a"}
+		expect(true, 0)
+		expect(true, 0)
+		there = []string{"b"} // a has passed
+		expect(true, 0)
+		expect(true, 0)
+		expect(false, 20*time.Second)
+		there = nil
+		expect(true, 0)
+		there = []string{"b"} // it counts anew
+		expect(true, 0)
+	})
+}

@@ -56,7 +56,8 @@ type kept struct {
 	check   Check
 	changed chan struct{} // of capacity 1: there is something to tell
 
-	st standing
+	st   standing
+	said bool // the log tells that it fails; of look alone
 	// owed is set until the end of an alarm was told, and before anything was seen.
 	owed bool
 }
@@ -166,17 +167,25 @@ func (w *Watch) note(k *kept, s sighting) {
 	if now.state == before.state {
 		return
 	}
-	switch {
-	case now.state == Alarming:
+	if now.state == Alarming {
 		w.metrics.alarms.WithLabelValues(k.check.Name).Inc()
-		w.logger.Error("watchtower stalls", "check", k.check.Name, "what", k.check.Title, "since", now.since, "why", now.why)
-	case now.state == Failing:
-		w.logger.Warn("a check of watchtower itself fails", "check", k.check.Name, "what", k.check.Title, "since", now.since, "why", now.why)
-	case before.state != Unknown:
-		w.logger.Info("a check of watchtower itself is ok again", "check", k.check.Name)
 	}
+	w.say(k, before.state, now)
 	signal(k.changed)
 	signal(w.changed)
+}
+
+// say logs a change. What is not ok from the start on is starting: that is no news.
+func (w *Watch) say(k *kept, before State, now standing) {
+	switch {
+	case now.state == Alarming:
+		w.logger.Error("watchtower stalls", "check", k.check.Name, "what", k.check.Title, "since", now.since, "why", now.why)
+	case now.state == Failing && before != Unknown:
+		w.logger.Warn("a check of watchtower itself fails", "check", k.check.Name, "what", k.check.Title, "since", now.since, "why", now.why)
+	case now.state == OK && k.said:
+		w.logger.Info("a check of watchtower itself is ok again", "check", k.check.Name)
+	}
+	k.said = now.state == Alarming || now.state == Failing && before != Unknown
 }
 
 // herald tells of a check's alarms and of their ends.
