@@ -32,6 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"prometheus rules", a.promRules.Run},
 		{"unfinished pages", a.finishPages},
 		{"unfinished incidents", a.reconcileIncidents},
+		{"escalation", a.escalate},
 		{"collectors", a.collect},
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},

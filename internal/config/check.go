@@ -57,7 +57,7 @@ func Read(path string) (files Files, playbookFaults, err error) {
 			}
 		}
 		files.OnCall, err = cfg.onCall(time.Now())
-		faults = append(faults, err)
+		faults = append(faults, err, files.escalation())
 		_, err = cfg.Slack()
 		faults = append(faults, err)
 	}

@@ -1,0 +1,376 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/config"
+	"github.com/watchtower-hub/watchtower/internal/oncall"
+	"github.com/watchtower-hub/watchtower/internal/oncall/escalation"
+	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/notifiers/incidents"
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
+	"github.com/watchtower-hub/watchtower/rules"
+)
+
+const (
+	// lookAgain is how often open incidents are looked at if nothing happens: nobody
+	// tells when a silence begins or ends.
+	lookAgain = 5 * time.Second
+	// gather is how long changes of the log are gathered before they are looked at.
+	gather = 100 * time.Millisecond
+	// callTime bounds an attempt to notify somebody. It has to be well below
+	// escalation.Lease, after which a peer tries.
+	callTime = 20 * time.Second
+	// afterEnd is how long after its end an incident's receivers are told of it.
+	afterEnd = time.Hour
+)
+
+// escalator carries out the escalation policies: whatever is due by what the log of
+// incidents knows. It remembers nothing that is not in the log.
+type escalator struct {
+	log    *incidents.Log
+	logger *slog.Logger
+	// roster is who is on call now, and the policies.
+	roster func() *oncall.Roster
+	// call says something at an incident's page, release takes its acknowledgement back.
+	call    func(ctx context.Context, groupKey string, c slack.Call) error
+	release func(groupKey string)
+	// notify tells a receiver of alertmanager.yml.
+	notify func(ctx context.Context, receiver string, n notifiers.Notice) error
+	// open are the groups that fire here.
+	open func() []notifiers.Incident
+	// exhausted tells whether one of these objectives has no error budget left.
+	exhausted func(objectives []string) bool
+	// turn is this instance's place among its peers.
+	turn func() turn
+
+	mu       sync.Mutex
+	busy     map[string]bool // what is being carried out, by incident and action
+	finished chan struct{}   // holds one notice that somebody is done
+	working  sync.WaitGroup
+	// watched are incidents that were open and may have receivers to be told of the
+	// end. Only run's goroutine touches it.
+	watched map[string]bool
+}
+
+// turn is an instance's place among its peers: a step that falls due is the first
+// one's; each of the others waits for those before it, and finds in the log that the
+// step was taken, or takes it. After a failure the next one tries first.
+type turn struct {
+	position, peers int
+	each            time.Duration // how long each waits for each before it
+}
+
+// wait is how long an attempt is left to others.
+func (t turn) wait(attempt int) time.Duration {
+	if t.peers < 2 {
+		return 0
+	}
+	place := (t.position - attempt) % t.peers
+	if place < 0 {
+		place += t.peers
+	}
+	return time.Duration(place) * t.each
+}
+
+// openEscalation connects the policies with all they need.
+func (a *App) openEscalation(_ context.Context, files config.Files) error {
+	if a.oncall == nil {
+		return nil
+	}
+	each := time.Duration(files.Config.Notifiers.Cluster.PeerTimeout)
+	a.escalator = &escalator{
+		log: a.incidentLog, logger: a.logger.With("component", "escalation"), roster: a.oncall.Roster,
+		call: a.slack.Call, release: a.slack.Release, notify: a.pipeline.NotifyReceiver, open: a.pipeline.Incidents,
+		exhausted: a.exhausted,
+		turn: func() turn {
+			c := a.pipeline.Status().Cluster
+			if c == nil {
+				return turn{}
+			}
+			return turn{position: c.Position, peers: len(c.Peers), each: each}
+		},
+	}
+	return nil
+}
+
+// exhausted tells whether one of these objectives has no error budget left.
+func (a *App) exhausted(objectives []string) bool {
+	for _, id := range objectives {
+		if s, ok := a.engine.Status(id); ok && s.State == rules.StateExhausted {
+			return true
+		}
+	}
+	return false
+}
+
+// escalate carries out escalation policies, once it is known what peers have done.
+func (a *App) escalate(ctx context.Context) error {
+	if a.escalator == nil || a.pipeline.Settled(ctx) != nil {
+		<-ctx.Done()
+		return nil
+	}
+	return a.escalator.run(ctx)
+}
+
+// run returns when ctx has ended and nothing is under way any more.
+func (e *escalator) run(ctx context.Context) error {
+	e.busy, e.watched, e.finished = map[string]bool{}, map[string]bool{}, make(chan struct{}, 1)
+	for _, in := range e.log.List(incidents.Filter{Since: time.Now().Add(-afterEnd)}) {
+		e.watched[in.ID] = true
+	}
+	defer e.working.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		changed := e.log.Changed()
+		now := time.Now()
+		next := e.lookAt(ctx, now)
+		timer.Reset(next.Sub(now))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		case <-e.finished:
+		case <-changed:
+			timer.Reset(gather)
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-timer.C:
+			}
+		}
+	}
+}
+
+// lookAt has everything carried out that is due, and returns when to look again if the
+// log does not change.
+func (e *escalator) lookAt(ctx context.Context, now time.Time) time.Time {
+	next := now.Add(lookAgain)
+	roster := e.roster()
+	if len(roster.Policies()) == 0 {
+		return next
+	}
+	l := look{escalator: e, roster: roster, turn: e.turn(), now: now, next: next, firing: map[string]notifiers.Incident{}, underWay: e.underWay()}
+	for _, in := range e.open() {
+		l.firing[in.GroupKey] = in
+	}
+	open := map[string]bool{}
+	for _, head := range e.log.List(incidents.Filter{Open: true}) {
+		open[head.ID] = true
+		e.watched[head.ID] = true
+		if in, ok := e.log.OpenGroup(head.GroupKey); ok && in.ID == head.ID {
+			l.at(ctx, in)
+		}
+	}
+	for id := range e.watched {
+		if open[id] {
+			continue
+		}
+		in, ok := e.log.Get(id)
+		if !ok || in.ID != id || in.State != incidents.StateResolved || now.Sub(in.ResolvedAt) > afterEnd || l.at(ctx, in) {
+			delete(e.watched, id) // It is over, or another incident has taken it in.
+		}
+	}
+	return l.next
+}
+
+// look is one look at all incidents.
+type look struct {
+	*escalator
+	roster *oncall.Roster
+	turn   turn
+	firing map[string]notifiers.Incident
+	now    time.Time
+	next   time.Time // when to look again
+	// underWay is what was being carried out before the log was read: what came of it
+	// may be missing from what was read.
+	underWay map[string]bool
+}
+
+// at has everything carried out that is due for one incident, and reports whether there
+// is nothing to do until something happens.
+func (l *look) at(ctx context.Context, in incidents.Incident) (nothing bool) {
+	c := climb{incident: in, roster: l.roster, now: l.now}
+	c.group, c.fires = l.firing[in.GroupKey]
+	if !c.choose() {
+		return true
+	}
+	if !c.fires && in.State != incidents.StateResolved {
+		return false // After a start it is not known yet whether it still fires.
+	}
+	due, ask := c.policy.Due(c.facts(l.exhausted), l.now)
+	due, wait := c.ripe(due, l.turn)
+	for _, t := range []time.Time{ask, wait} {
+		if !t.IsZero() && t.Before(l.next) {
+			l.next = t
+		}
+	}
+	if ours := l.take(in.ID, due); len(ours) > 0 {
+		l.start(ctx, c, ours)
+	}
+	return len(due) == 0 && ask.IsZero() && wait.IsZero()
+}
+
+// ripe are the actions that are this instance's to carry out now, and when the next of
+// the others may be.
+func (c *climb) ripe(due []escalation.Action, t turn) (ours []escalation.Action, next time.Time) {
+	for _, a := range due {
+		at := a.At.Add(t.wait(a.Attempt))
+		if c.awaitsPage(a) {
+			at = at.Add(pageTime)
+		}
+		if !at.After(c.now) {
+			ours = append(ours, a)
+		} else if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return ours, next
+}
+
+// take are the actions that nobody is at work on. From then on somebody is.
+func (l *look) take(incident string, due []escalation.Action) (ours []escalation.Action) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range due {
+		if key := incident + "/" + a.ID; !l.underWay[key] {
+			l.busy[key] = true
+			ours = append(ours, a)
+		}
+	}
+	return ours
+}
+
+// underWay is what is being carried out.
+func (e *escalator) underWay() map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.busy)
+}
+
+func (e *escalator) leave(incident string, a escalation.Action) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.busy, incident+"/"+a.ID)
+}
+
+// start carries out what is due, one after the other, beside what is due for other
+// incidents and what is under way for this one.
+func (e *escalator) start(ctx context.Context, c climb, due []escalation.Action) {
+	e.working.Go(func() {
+		for _, a := range due {
+			if ctx.Err() == nil {
+				e.act(ctx, c, a)
+			}
+			e.leave(c.incident.ID, a)
+		}
+		select {
+		case e.finished <- struct{}{}:
+		default: // A look is due already.
+		}
+	})
+}
+
+// climb is an incident and the policy by which it climbs.
+type climb struct {
+	incident incidents.Incident
+	group    notifiers.Incident
+	fires    bool
+	roster   *oncall.Roster
+	policy   escalation.Policy
+	now      time.Time
+}
+
+// The keys of what escalations write into the data of events.
+const (
+	dataPolicy = "policy"
+	dataClock  = "clock"  // begun, paused, resumed
+	dataAction = "step"   // the ID of what is done
+	dataNobody = "nobody" // the step would have reached nobody
+)
+
+// choose finds the policy: the one that has begun, as long as it exists.
+func (c *climb) choose() bool {
+	for _, e := range c.incident.Events {
+		if e.Data[dataClock] != "begun" {
+			continue
+		}
+		if p, ok := c.roster.Policy(e.Data[dataPolicy]); ok {
+			c.policy = p
+			return true
+		}
+	}
+	if c.incident.State == incidents.StateResolved {
+		return false
+	}
+	var ok bool
+	c.policy, ok = c.roster.PolicyFor(c.incident.Team, c.labels())
+	return ok
+}
+
+// labels are those that the incident's alerts agree in, and its own.
+func (c *climb) labels() map[string]string {
+	labels := map[string]string{"severity": c.incident.Severity, "service": c.incident.Service, "team": c.incident.Team}
+	for name, value := range c.incident.Labels {
+		labels[name] = cmp.Or(labels[name], value)
+	}
+	return labels
+}
+
+// facts are what a policy has to know.
+func (c *climb) facts(exhausted func([]string) bool) escalation.Incident {
+	out := escalation.Incident{
+		Severity: c.incident.Severity, Resolved: c.incident.ResolvedAt,
+		Muted:           c.fires && c.group.State == notifiers.Suppressed,
+		BudgetExhausted: exhausted(c.incident.Objectives),
+	}
+	clocks := map[string]escalation.Kind{"begun": escalation.Begun, "paused": escalation.Paused, "resumed": escalation.Resumed}
+	for _, e := range c.incident.Events {
+		x := escalation.Event{At: e.At, Policy: e.Data[dataPolicy], Action: e.Data[dataAction], Nobody: e.Data[dataNobody] != ""}
+		switch e.Kind {
+		case incidents.Fired:
+			out.Alerts = append(out.Alerts, e.At)
+			continue
+		case incidents.Acknowledged, incidents.TakenOver:
+			x.Kind = escalation.Acknowledged
+		case incidents.AckTimedOut:
+			x.Kind = escalation.TimedOut
+		case incidents.Escalated:
+			x.Kind = escalation.Attempted
+		case incidents.Notified:
+			x.Kind = escalation.Done
+		case incidents.NotNotified:
+			x.Kind = escalation.Failed
+		case incidents.PolicyChecked:
+			x.Kind = escalation.PassedOver
+			if k, ok := clocks[e.Data[dataClock]]; ok {
+				x.Kind = k
+			}
+		default:
+			continue
+		}
+		out.Events = append(out.Events, x)
+		if x.Kind == escalation.TimedOut && x.Action != "" {
+			x.Kind = escalation.Attempted
+			out.Events = append(out.Events, x)
+		}
+	}
+	return out
+}
+
+// paged tells whether a page of the incident has reached Slack.
+func (c *climb) paged() bool {
+	for _, e := range c.incident.Events {
+		if e.Kind == incidents.Notified && strings.HasPrefix(e.Data[incidents.DataIntegration], "slack[") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,671 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/watchtower-hub/watchtower/internal/inbox"
+	"github.com/watchtower-hub/watchtower/internal/oncall"
+	"github.com/watchtower-hub/watchtower/internal/store"
+	"github.com/watchtower-hub/watchtower/notifiers"
+	"github.com/watchtower-hub/watchtower/notifiers/incidents"
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
+)
+
+const (
+	pageGroup = `{}:{service="share"}`
+	// pageRoster has ann on call and bob next; nobody for the team empty.
+	pageRoster = `users:
+  ann: {name: Ann Ames, slack: U0ANN00001}
+  bob: {name: Bob Bell, slack: U0BOB00001}
+  eve: {name: Eve}
+teams:
+  share: {schedule: days, slack_group: S0SHARE001}
+  empty: {schedule: gap}
+schedules:
+  days: {timezone: UTC, layers: [{name: days, users: [ann, bob], rotate: weekly, handover: monday 09:00, from: 1999-12-27}]}
+  gap: {timezone: UTC, layers: [{name: l, users: [ann], to: 1999-01-01 00:00}]}
+policies:
+`
+	ladder = `  page:
+    match: {severity: page}
+    acknowledge_timeout: 30m
+    steps:
+      - {notify: on_call}
+      - {after: 5m, notify: direct_message}
+      - {after: 10m, notify: next_on_call}
+      - {after: 20m, notify: {receiver: pagerduty}}
+`
+)
+
+// heard is what everybody heard, with the time since the test began.
+type heard struct {
+	mu    sync.Mutex
+	began time.Time
+	said  []string
+	fails map[string]int // how often a target fails still
+	hangs string
+}
+
+var errNotNow = errors.New("not now")
+
+// hear takes what is said to whom.
+func (h *heard) hear(ctx context.Context, whom, words string) error {
+	h.mu.Lock()
+	hangs := h.hangs == whom
+	h.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := strings.TrimSpace(time.Since(h.began).Round(time.Second).String() + " " + whom + " " + words)
+	if h.fails[whom] > 0 {
+		h.fails[whom]--
+		h.said = append(h.said, s+" fails")
+		return errNotNow
+	}
+	h.said = append(h.said, s)
+	return nil
+}
+
+func (h *heard) want(t *testing.T, want ...string) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if diff := cmp.Diff(want, h.said); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
+
+// instance is a Watchtower as far as escalation goes. Its log is real.
+type instance struct {
+	t      *testing.T
+	log    *incidents.Log
+	path   string
+	roster *oncall.Roster
+	heard  *heard
+
+	mu       sync.Mutex
+	fires    []notifiers.Incident
+	spent    bool
+	place    turn
+	released int
+	stop     func()
+	peer     *instance // told of every event, if there is one
+	dead     bool
+}
+
+// Broadcast tells the peer what happened, as the gossip of a cluster does.
+func (i *instance) Broadcast(b []byte) {
+	go func() {
+		time.Sleep(200 * time.Millisecond)
+		i.set(func() {
+			if i.dead {
+				i.t.Error("a dead instance speaks")
+			}
+		})
+		i.peer.set(func() {
+			if i.peer.dead {
+				return
+			}
+			if err := i.peer.log.State().Merge(b); err != nil {
+				i.t.Error(err)
+			}
+		})
+	}()
+}
+
+// pair runs a test in virtual time with two instances that page together.
+func pair(t *testing.T, policies string, test func(t *testing.T, one, two *instance)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		h := &heard{began: time.Now(), fails: map[string]int{}}
+		one, two := newInstance(t, policies, h), newInstance(t, policies, h)
+		one.peer, two.peer = two, one
+		for n, i := range []*instance{one, two} {
+			i.place = turn{position: n, peers: 2, each: 15 * time.Second}
+			i.start()
+			defer i.stop()
+		}
+		for _, i := range []*instance{one, two} {
+			i.fire(1)
+			time.Sleep(300 * time.Millisecond)
+		}
+		one.paged()
+		test(t, one, two)
+		time.Sleep(time.Second) // What was told arrives.
+	})
+}
+
+// newInstance has this policy, and page fires.
+func newInstance(t *testing.T, policies string, h *heard) *instance {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "oncall.yaml")
+	if err := os.WriteFile(file, []byte(pageRoster+policies), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	roster, err := oncall.Load(file, "", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &instance{t: t, path: filepath.Join(dir, "state.db"), roster: roster, heard: h, stop: func() {}}
+	t.Cleanup(func() { i.stop() })
+	return i
+}
+
+// start opens the log and carries out what is due until stop.
+func (i *instance) start() {
+	i.t.Helper()
+	db, err := store.OpenState(i.path)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	if i.log, err = incidents.Open(i.t.Context(), incidents.Options{DB: db}); err != nil {
+		i.t.Fatal(err)
+	}
+	if i.peer != nil {
+		i.log.Share(i)
+	}
+	e := &escalator{
+		log: i.log, logger: slog.New(slog.DiscardHandler), roster: func() *oncall.Roster { return i.roster },
+		call: func(ctx context.Context, groupKey string, c slack.Call) error {
+			whom := c.Mention
+			if c.DirectTo != "" {
+				whom = "direct to " + c.DirectTo
+			}
+			if groupKey != pageGroup || c.Text == "" || c.ID == "" {
+				i.t.Errorf("called about %s: %+v", groupKey, c)
+			}
+			return i.heard.hear(ctx, whom, map[bool]string{true: "in the channel"}[c.Broadcast])
+		},
+		notify: func(ctx context.Context, receiver string, n notifiers.Notice) error {
+			if len(n.Alerts) == 0 || n.ID == "" || n.GroupKey != pageGroup {
+				i.t.Errorf("notified of %+v", n)
+			}
+			return i.heard.hear(ctx, receiver, map[bool]string{true: "it is over"}[n.Over])
+		},
+		release: func(string) { i.set(func() { i.released++ }) },
+		open: func() (out []notifiers.Incident) {
+			i.set(func() { out = slices.Clone(i.fires) })
+			return out
+		},
+		exhausted: func(objectives []string) (spent bool) {
+			i.set(func() { spent = i.spent && slices.Contains(objectives, "share/works") })
+			return spent
+		},
+		turn: func() (place turn) {
+			i.set(func() { place = i.place })
+			return place
+		},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := i.log.Run(ctx); err != nil {
+			i.t.Error(err)
+		}
+	})
+	running.Go(func() {
+		if err := e.run(ctx); err != nil {
+			i.t.Error(err)
+		}
+	})
+	i.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+		if err := db.Close(); err != nil {
+			i.t.Error(err)
+		}
+	})
+}
+
+func (i *instance) set(f func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	f()
+}
+
+// fire has n alerts of the page's group fire from now on.
+func (i *instance) fire(n int, labels ...string) {
+	i.t.Helper()
+	now := time.Now()
+	set := map[string]string{"alertname": "Burn", "severity": "page", "team": "share", "service": "share"}
+	for j := 0; j+1 < len(labels); j += 2 {
+		set[labels[j]] = labels[j+1]
+	}
+	g := incidents.Group{Key: pageGroup, Receiver: "slack", At: now}
+	in := notifiers.Incident{GroupKey: pageGroup, State: notifiers.Active, Labels: set}
+	for j := range n {
+		id := fmt.Sprint(j)
+		g.Alerts = append(g.Alerts, incidents.Alert{Fingerprint: id, Labels: set, StartsAt: now, Objective: "share/works"})
+		in.Alerts = append(in.Alerts, notifiers.IncidentAlert{Fingerprint: id, Labels: set, StartsAt: now})
+	}
+	i.set(func() { i.fires = []notifiers.Incident{in} })
+	if err := i.log.Observe(i.t.Context(), g); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+// paged says that Slack has the page.
+func (i *instance) paged() {
+	i.t.Helper()
+	err := i.log.Delivered(i.t.Context(), incidents.Delivery{GroupKey: pageGroup, Receiver: "slack", Integration: "slack[0]", At: time.Now()})
+	if err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+func (i *instance) tell(kind incidents.Kind, by string) {
+	i.t.Helper()
+	e := incidents.Event{Kind: kind, At: time.Now(), By: by, ByID: "U0" + strings.ToUpper(by) + "00001"}
+	if err := i.log.Tell(i.t.Context(), pageGroup, e); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+func (i *instance) resolve() {
+	i.t.Helper()
+	i.set(func() { i.fires = nil })
+	in, ok := i.log.OpenGroup(pageGroup)
+	if !ok {
+		i.t.Fatal("nothing is open")
+	}
+	g := incidents.Group{Key: pageGroup, Receiver: "slack", At: time.Now()}
+	for _, e := range in.Events {
+		if e.Kind == incidents.Fired {
+			g.Alerts = append(g.Alerts, incidents.Alert{Fingerprint: e.Data[incidents.DataFingerprint], StartsAt: e.At, EndsAt: time.Now()})
+		}
+	}
+	if err := i.log.Observe(i.t.Context(), g); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+// timeline is what the log says of escalations.
+func (i *instance) timeline() []string {
+	var out []string
+	for _, head := range i.log.List(incidents.Filter{}) {
+		in, _ := i.log.Get(head.ID)
+		for _, e := range in.Events {
+			if e.Data[dataAction] != "" || e.Kind == incidents.AckTimedOut {
+				out = append(out, e.At.Sub(i.heard.began).Round(time.Second).String()+" "+e.Text)
+			}
+		}
+	}
+	return out
+}
+
+// said demands a sentence of the log.
+func (i *instance) said(want string) {
+	i.t.Helper()
+	if !slices.Contains(i.timeline(), want) {
+		i.t.Errorf("the log does not say %q:\n%s", want, strings.Join(i.timeline(), "\n"))
+	}
+}
+
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// escalates runs a test in virtual time with one instance.
+func escalates(t *testing.T, policies string, test func(t *testing.T, i *instance)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		i := newInstance(t, policies, &heard{began: time.Now(), fails: map[string]int{}})
+		i.start()
+		defer i.stop()
+		test(t, i)
+	})
+}
+
+func TestUnacknowledgedPageClimbsThreeLevels(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.fire(1)
+		pass(2 * time.Second)
+		i.paged() // It mentions Ann.
+		pass(3 * time.Hour)
+		i.heard.want(t, "5m0s direct to U0ANN00001", "10m0s <@U0BOB00001> in the channel", "20m0s pagerduty")
+		for _, want := range []string{
+			"0s The escalation policy page begins",
+			"2s Escalation: the page mentions Ann Ames",
+			"5m0s Step 2 of the escalation policy page (direct_message) calls Ann Ames",
+			"5m0s Escalation: called Ann Ames",
+			"20m0s Escalation: told the receiver pagerduty",
+		} {
+			i.said(want)
+		}
+		i.resolve()
+		pass(time.Hour)
+		i.heard.want(t, "5m0s direct to U0ANN00001", "10m0s <@U0BOB00001> in the channel", "20m0s pagerduty", "3h0m2s pagerduty it is over")
+	})
+}
+
+func TestWithoutAPageTheStepSpeaks(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.fire(1)
+		pass(6 * time.Minute)
+		i.heard.want(t, "1m0s <@U0ANN00001>", "5m0s direct to U0ANN00001")
+	})
+}
+
+func TestAcknowledgedStopsUntilItTimesOut(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.fire(1)
+		i.paged()
+		pass(7 * time.Minute)
+		i.tell(incidents.Acknowledged, "ann")
+		pass(20 * time.Minute)
+		i.tell(incidents.TakenOver, "bob") // their half an hour begins
+		pass(29 * time.Minute)
+		i.heard.want(t, "5m0s direct to U0ANN00001")
+		pass(40 * time.Minute)
+		// 7 of the 10 minutes were over when it was acknowledged.
+		i.heard.want(t, "5m0s direct to U0ANN00001", "57m0s <@U0BOB00001>", "1h0m0s <@U0BOB00001> in the channel", "1h10m0s pagerduty")
+		i.said("57m0s The acknowledgement of bob no longer counts: it was given 30m ago")
+		if in, _ := i.log.OpenGroup(pageGroup); in.State != incidents.StateTriggered || in.Owner != "" || i.released != 1 {
+			t.Errorf("state %s, owner %q, released %d times", in.State, in.Owner, i.released)
+		}
+		i.tell(incidents.Acknowledged, "ann")
+		i.resolve()
+		pass(2 * time.Hour)
+		if n := len(i.heard.said); n != 5 || !strings.HasSuffix(i.heard.said[4], "pagerduty it is over") {
+			t.Errorf("after the end: %q", i.heard.said)
+		}
+	})
+}
+
+func TestStormAndBudgetConditions(t *testing.T) {
+	const policies = `  page:
+    match: {severity: page}
+    repeat: 1
+    every: 20m
+    steps:
+      - {after: 1m, notify: {receiver: storm}, if: {more_than: 5, within: 10m}}
+      - {after: 2m, notify: {receiver: spent}, if: {budget: exhausted}}
+      - {after: 3m, notify: user_group, if: {severity: critical}}
+      - {after: 4m, notify: {user: eve}}
+`
+	escalates(t, policies, func(t *testing.T, i *instance) {
+		i.fire(5)
+		pass(15 * time.Minute)
+		i.heard.want(t)
+		i.said("1m0s Step 1 of the escalation policy page (receiver storm) is passed over: 5 of its alerts began within 10m, not more than 5")
+		i.said("2m0s Step 2 of the escalation policy page (receiver spent) is passed over: its error budget is not exhausted")
+		i.said(`3m0s Step 3 of the escalation policy page (user_group) is passed over: its severity is "page", not critical`)
+		i.said("4m0s Step 4 of the escalation policy page (user eve) is passed over: the ID in Slack of Eve, who is named in the escalation policy, is not given: the next step comes at once")
+		i.fire(12) // 7 more
+		i.set(func() { i.spent = true })
+		pass(15 * time.Minute)
+		i.heard.want(t, "21m0s storm", "22m0s spent")
+	})
+}
+
+// TestHoursAcrossDaylightSaving has clocks set forward in the middle: 02:30 does not
+// come.
+func TestHoursAcrossDaylightSaving(t *testing.T) {
+	const policies = `  page:
+    match: {severity: page}
+    repeat: 3
+    every: 1h
+    steps:
+      - {after: 30m, notify: channel, if: {hours: "03:00-04:00", timezone: Europe/Berlin}}
+`
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2000, 3, 25, 23, 0, 0, 0, time.UTC))) // 00:00 in Berlin
+		i := newInstance(t, policies, &heard{began: time.Now(), fails: map[string]int{}})
+		i.start()
+		defer i.stop()
+		i.fire(1)
+		pass(5 * time.Hour)
+		// 00:30, 01:30, 03:30, 04:30
+		i.heard.want(t, "2h30m0s <!channel> in the channel")
+		i.said("3h30m0s Step 1 of the escalation policy page (channel), round 4, is passed over: it was not within the hours 03:00-04:00 Europe/Berlin")
+	})
+}
+
+func TestRestartInTheMiddleOfAWait(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.fire(1)
+		i.paged()
+		pass(7 * time.Minute)
+		i.stop()
+		pass(2 * time.Minute)
+		i.start()
+		pass(2 * time.Minute)
+		i.stop()
+		// This one was due while nothing ran.
+		pass(14 * time.Minute)
+		fires := i.fires
+		i.set(func() { i.fires = nil })
+		i.start()
+		defer func() { i.stop() }()
+		pass(3 * time.Second)
+		i.heard.want(t, "5m0s direct to U0ANN00001", "10m0s <@U0BOB00001> in the channel")
+		// Only now the rules have said that it fires still.
+		i.set(func() { i.fires = fires })
+		pass(time.Hour)
+		i.heard.want(t, "5m0s direct to U0ANN00001", "10m0s <@U0BOB00001> in the channel", "25m5s pagerduty")
+	})
+}
+
+func TestSlackFailsAtAStep(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.heard.fails["direct to U0ANN00001"] = 3
+		i.fire(1)
+		i.paged()
+		pass(9 * time.Minute)
+		i.heard.want(t, "5m0s direct to U0ANN00001 fails", "5m15s direct to U0ANN00001 fails", "5m45s direct to U0ANN00001 fails", "6m45s direct to U0ANN00001")
+		i.said("5m15s Escalation: not called Ann Ames: not now")
+		i.said("6m45s Step 2 of the escalation policy page (direct_message) calls Ann Ames, try 4")
+	})
+}
+
+// TestSlackHangs keeps neither the other steps nor the end of the program.
+func TestSlackHangs(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.heard.hangs = "direct to U0ANN00001"
+		i.fire(1)
+		i.paged()
+		pass(30 * time.Minute)
+		i.heard.want(t, "10m0s <@U0BOB00001> in the channel", "20m0s pagerduty")
+		i.said("5m20s Escalation: not called Ann Ames: context deadline exceeded")
+		i.heard.mu.Lock()
+		i.heard.hangs = ""
+		i.heard.mu.Unlock()
+		i.tell(incidents.Acknowledged, "ann")
+		pass(20 * time.Minute)
+		i.heard.want(t, "10m0s <@U0BOB00001> in the channel", "20m0s pagerduty")
+	})
+}
+
+func TestNobodyOnCall(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.fire(1, "team", "empty")
+		i.paged()
+		pass(time.Minute)
+		i.heard.want(t, "0s pagerduty")
+		i.said("0s Step 1 of the escalation policy page (on_call) is passed over: nobody is on call for empty: the next step comes at once")
+		i.said("0s Step 3 of the escalation policy page (next_on_call) is passed over: nobody is on call next for empty: the next step comes at once")
+	})
+}
+
+func TestSilencedIncidentWaits(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.fire(1)
+		i.paged()
+		pass(3 * time.Minute)
+		i.set(func() { i.fires[0].State = notifiers.Suppressed })
+		pass(time.Hour)
+		i.heard.want(t)
+		i.set(func() { i.fires[0].State = notifiers.Active })
+		pass(3 * time.Minute)
+		if got := i.heard.said; len(got) != 1 || !strings.Contains(got[0], "direct to U0ANN00001") || !strings.HasPrefix(got[0], "1h5m") {
+			t.Errorf("after the silence: %q", got)
+		}
+		i.said("3m0s The escalation policy page waits: nobody is to be notified of this now")
+	})
+}
+
+func TestOtherIncidentsAreLeftAlone(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		i.fire(1, "severity", "ticket")
+		pass(time.Hour)
+		i.heard.want(t)
+		if got := i.timeline(); len(got) > 0 {
+			t.Errorf("the log says %q", got)
+		}
+	})
+}
+
+func TestOnlyOneOfTwoPeersCalls(t *testing.T) {
+	pair(t, ladder, func(t *testing.T, one, two *instance) {
+		pass(12 * time.Minute)
+		two.tell(incidents.Acknowledged, "bob") // at one peer alone
+		pass(40 * time.Minute)
+		one.heard.want(t, "5m0s direct to U0ANN00001", "10m0s <@U0BOB00001> in the channel", "42m1s <@U0BOB00001>", "50m0s pagerduty")
+		if diff := cmp.Diff(one.timeline(), two.timeline()); diff != "" {
+			t.Errorf("the logs differ:\n%s", diff)
+		}
+	})
+}
+
+// TestPeerDies has the one whose turn it is die between two steps, and then in the
+// middle of one: the other takes its place.
+func TestPeerDies(t *testing.T) {
+	pair(t, ladder, func(t *testing.T, one, two *instance) {
+		pass(6 * time.Minute)
+		two.heard.want(t, "5m0s direct to U0ANN00001")
+		one.set(func() { one.dead = true })
+		one.stop()
+		pass(5 * time.Minute)
+		// The cluster has not noticed yet: it waits for the one before it.
+		two.heard.want(t, "5m0s direct to U0ANN00001", "10m15s <@U0BOB00001> in the channel")
+		two.set(func() { two.place = turn{position: 0, peers: 1} })
+		pass(10 * time.Minute)
+		two.heard.want(t, "5m0s direct to U0ANN00001", "10m15s <@U0BOB00001> in the channel", "20m0s pagerduty")
+	})
+}
+
+func TestPeerDiesWhileItCalls(t *testing.T) {
+	pair(t, ladder, func(t *testing.T, one, two *instance) {
+		pass(4 * time.Minute)
+		one.heard.hangs = "direct to U0ANN00001"
+		pass(time.Minute + time.Second) // It has said that it calls, and now it dies.
+		one.set(func() { one.dead = true })
+		one.stop()
+		one.heard.hangs = ""
+		pass(5 * time.Minute)
+		two.heard.want(t, "6m15s direct to U0ANN00001")
+	})
+}
+
+// TestTheOtherTriesWhatOneCannot has a peer that does not reach Slack.
+func TestTheOtherTriesWhatOneCannot(t *testing.T) {
+	pair(t, ladder, func(t *testing.T, one, two *instance) {
+		failing := &heard{began: one.heard.began, fails: map[string]int{"direct to U0ANN00001": 9}}
+		one.heard = failing
+		pass(8 * time.Minute)
+		failing.want(t, "5m0s direct to U0ANN00001 fails")
+		two.heard.want(t, "5m15s direct to U0ANN00001")
+	})
+}
+
+func TestTurns(t *testing.T) {
+	three := func(position int) turn { return turn{position: position, peers: 3, each: time.Second} }
+	for _, tc := range []struct {
+		turn    turn
+		attempt int
+		want    time.Duration
+	}{
+		{turn{}, 5, 0}, {three(0), 0, 0}, {three(2), 0, 2 * time.Second}, {three(0), 1, 2 * time.Second}, {three(1), 1, 0}, {three(0), 3, 0}, {three(2), 4, time.Second},
+	} {
+		if got := tc.turn.wait(tc.attempt); got != tc.want {
+			t.Errorf("%+v, attempt %d: %v, want %v", tc.turn, tc.attempt, got, tc.want)
+		}
+	}
+}
+
+// TestEscalationEndToEnd has an alert that nobody acknowledges climb from the page to a
+// receiver that no route leads to, and end there.
+func TestEscalationEndToEnd(t *testing.T) {
+	told := make(chan string, 10)
+	pagerduty := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m struct {
+			Status            string
+			CommonAnnotations map[string]string
+		}
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+			t.Error(err)
+		}
+		told <- m.Status + " " + m.CommonAnnotations["watchtower_escalation"]
+	}))
+	defer pagerduty.Close()
+	w := newWorld(t, map[string]string{
+		"watchtower.yaml": baseConfig + "notifiers: {oncall: oncall.yaml, alertmanager: am.yml}\n",
+		"am.yml": `route: {receiver: slack, group_by: [service], group_wait: 100ms, group_interval: 1s}
+receivers: [{name: slack, slack_configs: [{send_resolved: true}]}, {name: pagerduty, webhook_configs: [{url: '` + pagerduty.URL + `'}]}]
+`,
+		"oncall.yaml": pageRoster + `  page:
+    match: {severity: page}
+    steps: [{notify: on_call}, {after: 1s, notify: next_on_call}, {after: 2s, notify: {receiver: pagerduty}}]
+`,
+	})
+	alert := func(ends time.Time) {
+		body := fmt.Sprintf(`[{"labels": {"alertname": "Burn", "severity": "page", "team": "share", "service": "share"}, "annotations": {"summary": "It burns"}, "endsAt": %q}]`,
+			ends.UTC().Format(time.RFC3339Nano))
+		if status, answer := w.post(w.app.URL()+"/api/v2/alerts", "application/json", []byte(body)); status != http.StatusOK {
+			t.Fatalf("alert: %d %s", status, answer)
+		}
+	}
+	alert(time.Now().Add(time.Hour))
+	page := w.expect("a page that mentions who is on call", func(m inbox.Message) bool {
+		return m.ThreadTS == "" && strings.Contains(string(m.Blocks), "On call:*") && strings.Contains(string(m.Blocks), "<@U0")
+	})
+	w.expect("the next one, called in the thread and the channel", func(m inbox.Message) bool {
+		return m.ThreadTS == page.TS && strings.Contains(m.Text, "> nobody has acknowledged this for 1m (step 2 of the escalation policy page).")
+	})
+	hear := func(want string) {
+		t.Helper()
+		select {
+		case got := <-told:
+			if got != want {
+				t.Errorf("pagerduty heard %q, want %q", got, want)
+			}
+		case <-time.After(deadline):
+			t.Fatalf("pagerduty was not told: %s", want)
+		}
+	}
+	hear("firing nobody has acknowledged this for 1m (step 3 of the escalation policy page)")
+	alert(time.Now())
+	hear("resolved ")
+	in := w.app.incidentLog.List(incidents.Filter{})[0]
+	// It is written down after it was done.
+	var answer string
+	for end := time.Now().Add(deadline); !strings.Contains(answer, "told that it is over") && time.Now().Before(end); {
+		_, answer = w.get("/api/watchtower/v1/incidents/" + in.ID)
+	}
+	for _, want := range []string{"The escalation policy page begins", "the page mentions ", "(next_on_call) calls ", "told the receiver pagerduty", "told that it is over: pagerduty"} {
+		if !strings.Contains(answer, want) {
+			t.Errorf("the incident does not say %q: %s", want, answer)
+		}
+	}
+}
