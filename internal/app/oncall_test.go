@@ -1,0 +1,60 @@
+package app
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
+)
+
+const onCallFile = `users:
+  sam: {name: Sam Lee, slack: U0SAM}
+  alex: {name: Alex Kim, slack: U0ALEX}
+teams:
+  social: {schedule: social}
+schedules:
+  social:
+    timezone: UTC
+    layers:
+      - {name: weekly, users: [sam, alex], rotate: weekly, handover: "monday 09:00", from: 2026-01-05}
+`
+
+// TestOnCallByCommand asks who is on call and puts somebody else there.
+func TestOnCallByCommand(t *testing.T) {
+	w := newWorld(t, map[string]string{
+		"watchtower.yaml": strings.TrimSpace(baseConfig) + "\nnotifiers: {oncall: oncall.yaml}\n", "oncall.yaml": onCallFile,
+	})
+	at := time.Now()
+	ask := func(kind, text string) (string, error) {
+		return w.app.onCallCommand(t.Context(), slack.Deed{Kind: kind, Text: text, By: "Kim", ByID: "U0KIM", At: at})
+	}
+	now, next, ok := w.app.onDuty("social", at)
+	if !ok || now.SlackID == "" || next.SlackID == "" || now.SlackID == next.SlackID {
+		t.Fatalf("on duty: %+v, then %+v, %v", now, next, ok)
+	}
+	if got, err := ask("oncall", ""); err != nil || !strings.HasPrefix(got, "*social*: "+now.Name+" until ") || !strings.HasSuffix(got, ", then "+next.Name) {
+		t.Errorf("oncall: %q, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		"social":             "for how long",
+		"sales @sam 2h":      `no team "sales"`,
+		"social <@U0EVE> 2h": "not among the users",
+		"social @sam soon":   "no duration",
+		"social @sam 10y":    "override refused",
+	} {
+		if got, err := ask("override", text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("override %s: %q, %v; want %q", text, got, err, want)
+		}
+	}
+	got, err := ask("override", "social <@"+next.SlackID+"|x> 2h dentist")
+	if err != nil || !strings.HasPrefix(got, next.Name+" is on call for *social* until ") {
+		t.Fatalf("override: %q, %v", got, err)
+	}
+	if now, _, ok := w.app.onDuty("social", at.Add(time.Hour)); !ok || now.SlackID != next.SlackID {
+		t.Errorf("an hour into the override %+v is on call", now)
+	}
+	if now, _, _ := w.app.onDuty("social", at.Add(-time.Hour)); now.SlackID == next.SlackID {
+		t.Errorf("before the override %+v was on call", now)
+	}
+}
