@@ -24,6 +24,8 @@ func TestEveryPageInABrowser(t *testing.T) {
 		"/":                          "Sharing a post works",
 		"/objectives/" + objectiveID: "99.5",
 		"/incidents":                 "Sharing a post works",
+		"/incidents/1":               "Roll back",
+		"/oncall":                    "Nothing says who is on call",
 		"/playbooks":                 "api-error-rate",
 		"/playbooks/api-error-rate":  "Roll back",
 		"/status":                    "OTLP",
