@@ -129,7 +129,19 @@ func (f *folding) open(e Event) {
 	f.opened = true
 	f.in.ID, f.in.OpenedAt = e.Incident, e.At
 	f.in.GroupKey, f.in.Receiver = e.Data[DataGroupKey], e.Data[DataReceiver]
-	f.in.Number, _ = strconv.ParseInt(e.Data[DataNumber], 10, 64)
+	f.in.Number = e.number()
+}
+
+// maxNumber is far above what an installation counts up to.
+const maxNumber = 1 << 40
+
+// number is the number that an Opened event claims, 0 if there is none.
+func (e *Event) number() int64 {
+	n, err := strconv.ParseInt(e.Data[DataNumber], 10, 64)
+	if err != nil || n < 1 || n > maxNumber {
+		return 0
+	}
+	return n
 }
 
 func (f *folding) alert(fingerprint string) map[string]bool {

@@ -258,6 +258,7 @@ func FuzzMerge(f *testing.F) {
 	f.Add([]byte(`{"events":[{"id":"1","incident":"i","at":"2026-11-02T12:00:00Z","kind":"resolved","data":{"impact.x":"[]"}}]}`))
 	w := newWorld(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		w.records, w.pending, w.notes = map[string]*record{}, pending{}, nil // The disk stays empty.
 		if w.State().Merge(b) != nil {
 			return
 		}

@@ -41,7 +41,7 @@ func (r *record) fold() {
 	r.in = Fold(slices.Collect(maps.Values(r.events)))
 	r.claims = r.claims[:0]
 	for _, e := range r.events {
-		if n, err := strconv.ParseInt(e.Data[DataNumber], 10, 64); e.Kind == Opened && err == nil {
+		if n := e.number(); e.Kind == Opened && n > 0 {
 			r.claims = append(r.claims, n)
 		}
 	}
