@@ -54,9 +54,9 @@ type escalator struct {
 	busy     map[string]bool // what is being carried out, by incident and action
 	finished chan struct{}   // holds one notice that somebody is done
 	working  sync.WaitGroup
-	// watched are incidents that were open and may have receivers to be told of the
-	// end. Only run's goroutine touches it.
-	watched map[string]bool
+	// watched are incidents that were open, since when, and may have receivers to be
+	// told of the end. Only run's goroutine touches it.
+	watched map[string]time.Time
 }
 
 // turn is an instance's place among its peers: a step that falls due is the first
@@ -121,16 +121,17 @@ func (a *App) escalate(ctx context.Context) error {
 
 // run returns when ctx has ended and nothing is under way any more.
 func (e *escalator) run(ctx context.Context) error {
-	e.busy, e.watched, e.finished = map[string]bool{}, map[string]bool{}, make(chan struct{}, 1)
-	for _, in := range e.log.List(incidents.Filter{Since: time.Now().Add(-afterEnd)}) {
-		e.watched[in.ID] = true
+	e.busy, e.watched, e.finished = map[string]bool{}, map[string]time.Time{}, make(chan struct{}, 1)
+	now := time.Now()
+	for _, in := range e.log.List(incidents.Filter{Since: now.Add(-afterEnd)}) {
+		e.watch(in.ID, now)
 	}
 	defer e.working.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		changed := e.log.Changed()
-		now := time.Now()
+		now = time.Now()
 		next := e.lookAt(ctx, now)
 		timer.Reset(next.Sub(now))
 		select {
@@ -158,13 +159,15 @@ func (e *escalator) lookAt(ctx context.Context, now time.Time) time.Time {
 		return next
 	}
 	l := look{escalator: e, roster: roster, turn: e.turn(), now: now, next: next, firing: map[string]notifiers.Incident{}, underWay: e.underWay()}
-	for _, in := range e.open() {
+	groups := e.open()
+	for _, in := range groups {
 		l.firing[in.GroupKey] = in
 	}
+	l.twins = twins(groups)
 	open := map[string]bool{}
 	for _, head := range e.log.List(incidents.Filter{Open: true}) {
 		open[head.ID] = true
-		e.watched[head.ID] = true
+		e.watch(head.ID, now)
 		if in, ok := e.log.OpenGroup(head.GroupKey); ok && in.ID == head.ID {
 			l.at(ctx, in)
 		}
@@ -187,6 +190,7 @@ type look struct {
 	roster *oncall.Roster
 	turn   turn
 	firing map[string]notifiers.Incident
+	twins  map[string][]string
 	now    time.Time
 	next   time.Time // when to look again
 	// underWay is what was being carried out before the log was read: what came of it
@@ -204,6 +208,9 @@ func (l *look) at(ctx context.Context, in incidents.Incident) (nothing bool) {
 	}
 	if !c.fires && in.State != incidents.StateResolved {
 		return false // After a start it is not known yet whether it still fires.
+	}
+	if in.State != incidents.StateResolved && l.leaves(c) {
+		return false
 	}
 	due, ask := c.policy.Due(c.facts(l.exhausted), l.now)
 	due, wait := c.ripe(due, l.turn)

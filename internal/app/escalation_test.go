@@ -104,6 +104,7 @@ type instance struct {
 
 	mu       sync.Mutex
 	fires    []notifiers.Incident
+	others   []notifiers.Incident // fire beside it
 	spent    bool
 	place    turn
 	released int
@@ -258,7 +259,7 @@ func (i *instance) fire(n int, labels ...string) {
 		g.Alerts = append(g.Alerts, incidents.Alert{Fingerprint: id, Labels: set, StartsAt: now, Objective: "share/works"})
 		in.Alerts = append(in.Alerts, notifiers.IncidentAlert{Fingerprint: id, Labels: set, StartsAt: now})
 	}
-	i.set(func() { i.fires = []notifiers.Incident{in} })
+	i.set(func() { i.fires = append([]notifiers.Incident{in}, i.others...) })
 	if err := i.log.Observe(i.t.Context(), g); err != nil {
 		i.t.Fatal(err)
 	}
@@ -668,4 +669,25 @@ receivers: [{name: slack, slack_configs: [{send_resolved: true}]}, {name: pagerd
 			t.Errorf("the incident does not say %q: %s", want, answer)
 		}
 	}
+}
+
+// TestRouteThatContinues has the same alerts in the groups of two receivers: the one
+// with a page calls.
+func TestRouteThatContinues(t *testing.T) {
+	escalates(t, ladder, func(t *testing.T, i *instance) {
+		const audit = `{}/{}:{service="share"}` // It comes first in every order.
+		labels := map[string]string{"severity": "page", "team": "share"}
+		i.others = []notifiers.Incident{{GroupKey: audit, State: notifiers.Active, Alerts: []notifiers.IncidentAlert{{Fingerprint: "0", Labels: labels}}}}
+		i.fire(1)
+		err := i.log.Observe(t.Context(), incidents.Group{Key: audit, Receiver: "audit", At: time.Now(), Alerts: []incidents.Alert{
+			{Fingerprint: "0", Labels: labels, StartsAt: time.Now()},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Second)
+		i.paged()
+		pass(time.Hour)
+		i.heard.want(t, "5m2s direct to U0ANN00001", "10m2s <@U0BOB00001> in the channel", "20m2s pagerduty")
+	})
 }
