@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestSelfWatchSection(t *testing.T) {
 	if want := filepath.Join(filepath.Dir(path), "secrets/heartbeat"); c.Heartbeat.URLFile != want {
 		t.Errorf("url_file is %s, want %s", c.Heartbeat.URLFile, want)
 	}
-	if time.Duration(c.Heartbeat.Interval) != 30*time.Second || c.Heartbeat.Method != "POST" || time.Duration(c.Heartbeat.Timeout) != 10*time.Second ||
+	if time.Duration(c.Heartbeat.Interval) != 30*time.Second || c.Heartbeat.Method != http.MethodPost || time.Duration(c.Heartbeat.Timeout) != 10*time.Second ||
 		time.Duration(c.IngestionAfter) != 5*time.Minute || time.Duration(c.DeliveryAfter) != 2*time.Minute {
 		t.Errorf("read %+v", c)
 	}

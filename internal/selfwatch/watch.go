@@ -57,7 +57,7 @@ type kept struct {
 	changed chan struct{} // of capacity 1: there is something to tell
 
 	st   standing
-	said bool // the log tells that it fails; of look alone
+	said bool // the log tells that it fails; look alone uses it
 	// owed is set until the end of an alarm was told, and before anything was seen.
 	owed bool
 }
@@ -163,7 +163,11 @@ func (w *Watch) note(k *kept, s sighting) {
 	}
 	w.mu.Unlock()
 
-	w.metrics.ok.WithLabelValues(k.check.Name).Set(oneIf(now.state == OK))
+	is := 0.0
+	if now.state == OK {
+		is = 1
+	}
+	w.metrics.ok.WithLabelValues(k.check.Name).Set(is)
 	if now.state == before.state {
 		return
 	}
@@ -294,13 +298,6 @@ func (w *Watch) Status() Status {
 		}
 	}
 	return s
-}
-
-func oneIf(yes bool) float64 {
-	if yes {
-		return 1
-	}
-	return 0
 }
 
 func signal(c chan struct{}) {
