@@ -116,8 +116,11 @@ func someOnCall() []OnCall {
 			Team: "growth", Channel: "#growth", Zone: zone,
 			Now: Shift{"Alex Kim", "layer weeks", day(0), day(7)}, Next: Shift{"Sam Lee", "layer weeks", day(7), day(14)},
 			Coming: []Shift{
-				{"Alex Kim", "layer weeks", day(3).Add(6*time.Hour + 3*time.Minute), day(7)}, {"Sam Lee", "layer weeks", day(7), day(12)}, {"", "", day(12), day(14)},
-				{"Alex Kim", "override: Sam is away", day(14), day(21)}, {"Sam Lee", "layer weeks", day(21), day(28)},
+				{"Alex Kim", "layer weeks", day(3).Add(6*time.Hour + 3*time.Minute), day(7)},
+				{"Sam Lee", "layer weeks", day(7), day(12)},
+				{"", "", day(12), day(14)},
+				{"Alex Kim", "override: Sam is away", day(14), day(21)},
+				{"Sam Lee", "layer weeks", day(21), day(28)},
 			},
 			Overrides: []Override{{"Alex Kim", "Sam is away", "Kim Park", day(14), day(21)}},
 			Warnings:  []string{"The calendar holidays was never read: what it says is missing."},

@@ -34,8 +34,6 @@ func golden(t *testing.T, name, got string) {
 // late is when the incident of the tests begins: a few minutes before midnight in UTC.
 func late() time.Time { return time.Date(2026, 11, 19, 23, 49, 5, 0, time.UTC) }
 
-func ratio(f float64) *float64 { return &f }
-
 // outage is an incident with one of everything.
 func outage() Incident {
 	at := func(d time.Duration, k Kind, by, text string, data ...string) Event {
@@ -50,8 +48,8 @@ func outage() Incident {
 		State: Resolved, Owner: "Kim Park", Roles: []Role{{"commander", "Kim Park"}, {"communications", "Alex Kim"}},
 		OpenedAt: late(), AcknowledgedAt: late().Add(7*time.Minute + 20*time.Second), ResolvedAt: late().Add(47 * time.Minute), Alerts: 2,
 		Impacts: []Impact{
-			{Objective: "share-latency", Promise: "Sharing a post is quick", Bad: 1204, Total: 132_400, Words: "about 1,200 of about 130,000 requests were too slow", Spent: ratio(0.004), Left: ratio(0.81), Period: "28d"},
-			{Objective: "share-requests", Promise: "Sharing a post works", Bad: 4231, Total: 132_400, Words: "about 4,200 of about 130,000 requests failed", Spent: ratio(0.1234), Left: ratio(-0.02), Period: "28d"},
+			{Objective: "share-latency", Promise: "Sharing a post is quick", Bad: 1204, Total: 132_400, Words: "about 1,200 of about 130,000 requests were too slow", Spent: new(0.004), Left: new(0.81), Period: "28d"},
+			{Objective: "share-requests", Promise: "Sharing a post works", Bad: 4231, Total: 132_400, Words: "about 4,200 of about 130,000 requests failed", Spent: new(0.1234), Left: new(-0.02), Period: "28d"},
 			{Objective: "share-old", Promise: "Old links work", Problem: "there is no such objective any more"},
 		},
 		Playbook: &Playbook{ID: "api-error-rate", Title: "Requests to the API fail", URL: "https://watchtower.example.org/playbooks/api-error-rate", Steps: []Step{
@@ -208,7 +206,7 @@ func TestFollowUps(t *testing.T) {
 		}), ""},
 		{"no playbook", with(func(in *Incident) { in.Playbook, in.Events = nil, nil }), "No playbook matched: write one for this kind of failure."},
 		{"unused playbook", with(func(in *Incident) { in.Events = nil }), "No step of the playbook was marked as done: find out whether it helped, and correct it if not."},
-		{"budget", with(func(in *Incident) { in.Impacts = []Impact{{Objective: "x", Left: ratio(0)}} }), "The error budget of “x” is spent: agree on what comes before new features."},
+		{"budget", with(func(in *Incident) { in.Impacts = []Impact{{Objective: "x", Left: new(0.0)}} }), "The error budget of “x” is spent: agree on what comes before new features."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := strings.Join(test.in.FollowUps(late().Add(2*time.Hour)), "\n"); got != test.want {
@@ -237,8 +235,8 @@ func TestWorst(t *testing.T) {
 	}
 	pick("")
 	pick("", Impact{Objective: "a", Problem: "gone"})
-	pick("b", Impact{Objective: "a", Bad: 9, Spent: ratio(0.1)}, Impact{Objective: "b", Bad: 1, Spent: ratio(0.2)})
-	pick("a", Impact{Objective: "a", Bad: 9}, Impact{Objective: "b", Bad: 1, Spent: ratio(0.2)})
+	pick("b", Impact{Objective: "a", Bad: 9, Spent: new(0.1)}, Impact{Objective: "b", Bad: 1, Spent: new(0.2)})
+	pick("a", Impact{Objective: "a", Bad: 9}, Impact{Objective: "b", Bad: 1, Spent: new(0.2)})
 }
 
 func TestLasting(t *testing.T) {
