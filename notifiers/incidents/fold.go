@@ -76,10 +76,9 @@ type folding struct {
 	in     Incident
 	opened bool
 	// alerts are the times that each alert began, and whether it ended.
-	alerts   map[string]map[string]bool
-	urgency  int
-	unshared map[string]bool // labels that not all alerts have
-	acked    bool
+	alerts  map[string]map[string]bool
+	urgency int
+	acked   bool
 }
 
 func (f *folding) add(e Event) {

@@ -39,20 +39,23 @@ func (c *channel) Broadcast(b []byte) {
 	}
 }
 
-func (c *channel) setCut(cut bool) { //nolint:revive // It is the new state.
+func (c *channel) setCut(cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cut = cut
 }
 
-// pair are two logs that tell each other.
-func pair(t *testing.T) (a, b *world, toB, toA *channel) {
+// pair are two logs that tell each other while seeing is true.
+func pair(t *testing.T) (a, b *world, seeing func(bool)) {
 	t.Helper()
 	a, b = newWorld(t), newWorld(t)
-	toB, toA = &channel{to: []*world{b}}, &channel{to: []*world{a}}
+	toB, toA := &channel{to: []*world{b}}, &channel{to: []*world{a}}
 	a.Share(toB)
 	b.Share(toA)
-	return a, b, toB, toA
+	return a, b, func(yes bool) {
+		toB.setCut(!yes)
+		toA.setCut(!yes)
+	}
 }
 
 // settle takes in what was told on both sides, as Run does.
@@ -100,7 +103,7 @@ func wantSame(t *testing.T, a, b *world) {
 }
 
 func TestPeersHoldTheSameLog(t *testing.T) {
-	a, b, toB, toA := pair(t)
+	a, b, seeing := pair(t)
 	a.at(time.Second).observe(alert("Slow", 0))
 	settle(t, a, b)
 	// The second instance saw the same alert begin a moment later.
@@ -113,16 +116,14 @@ func TestPeersHoldTheSameLog(t *testing.T) {
 	}
 
 	// While they do not see each other, each goes on by itself.
-	toB.setCut(true)
-	toA.setCut(true)
-	a.at(2*time.Minute).tell(Event{Kind: Noted, Text: "here"})
-	b.at(2*time.Minute).tell(Event{Kind: Noted, Text: "there"})
+	seeing(false)
+	a.at(2 * time.Minute).tell(Event{Kind: Noted, Text: "here"})
+	b.at(2 * time.Minute).tell(Event{Kind: Noted, Text: "there"})
 	if _, err := b.Annotate(t.Context(), Annotation{At: noon().Add(90 * time.Second), Text: "Release"}); err != nil {
 		t.Fatal(err)
 	}
-	a.at(3*time.Minute).observe(alert("Slow", 0).until(170 * time.Second))
-	toB.setCut(false)
-	toA.setCut(false)
+	a.at(3 * time.Minute).observe(alert("Slow", 0).until(170 * time.Second))
+	seeing(true)
 	meet(t, a, b)
 	wantSame(t, a, b)
 	b.open()
@@ -133,9 +134,8 @@ func TestPeersHoldTheSameLog(t *testing.T) {
 }
 
 func TestPeersOpenTogether(t *testing.T) {
-	a, b, toB, toA := pair(t)
-	toB.setCut(true)
-	toA.setCut(true)
+	a, b, seeing := pair(t)
+	seeing(false)
 	group := func(w *world, key string, starts time.Duration) {
 		t.Helper()
 		if err := w.Observe(t.Context(), Group{Key: key, Receiver: "oncall", At: w.now, Alerts: []Alert{alert("Slow", starts)}}); err != nil {
@@ -151,8 +151,7 @@ func TestPeersOpenTogether(t *testing.T) {
 	group(b, "g", 1100*time.Millisecond)
 	group(b, "only here", 3*time.Second)
 	before, _ := b.OpenGroup("g")
-	toB.setCut(false)
-	toA.setCut(false)
+	seeing(true)
 	meet(t, a, b)
 	wantSame(t, a, b)
 	numbers := map[string]int64{}
@@ -176,7 +175,7 @@ func TestPeersOpenTogether(t *testing.T) {
 }
 
 func TestPeersSeeTheEndAtDifferentMoments(t *testing.T) {
-	a, b, _, _ := pair(t)
+	a, b, _ := pair(t)
 	a.at(time.Second).observe(alert("Slow", 0))
 	settle(t, a, b)
 	b.at(time.Second).observe(alert("Slow", 0))
@@ -194,14 +193,14 @@ func TestPeersSeeTheEndAtDifferentMoments(t *testing.T) {
 }
 
 func TestPeersThatWereAwayForLong(t *testing.T) {
-	a, b, toB, _ := pair(t)
+	a, b, seeing := pair(t)
 	a.at(time.Second).observe(alert("Slow", 0))
 	settle(t, a, b)
-	toB.setCut(true)
+	seeing(false)
 	a.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
 	a.at(24 * time.Hour).observe(alert("Slow", 24*time.Hour-time.Second))
 	b.at(24 * time.Hour)
-	toB.setCut(false)
+	seeing(true)
 	meet(t, a, b)
 	if list := b.List(Filter{}); len(list) != 2 || list[1].State != StateResolved {
 		t.Errorf("yesterday's incident and today's are one: %+v", list)

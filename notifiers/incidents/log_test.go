@@ -31,7 +31,6 @@ type world struct {
 	now  time.Time
 	reg  *prometheus.Registry
 	cost map[string]Impact
-	runs func() // stops Run
 }
 
 func newWorld(tb testing.TB) *world {
@@ -142,7 +141,7 @@ func TestLifeOfAnIncident(t *testing.T) {
 	w := newWorld(t)
 	w.cost["share-slow"] = Impact{Bad: 12, Spent: 0.25}
 	w.at(time.Second).observe(alert("Slow", 0))
-	w.at(10*time.Second).observe(alert("Slow", 0))
+	w.at(10 * time.Second).observe(alert("Slow", 0))
 	w.at(20*time.Second).observe(alert("Slow", 0), alert("Down", 15*time.Second))
 	w.at(time.Minute).tell(Event{ID: "click-1", Kind: Acknowledged, By: "Ada", ByID: "U1"})
 	w.tell(Event{ID: "click-1", Kind: Acknowledged, By: "Ada", ByID: "U1"})
@@ -150,14 +149,14 @@ func TestLifeOfAnIncident(t *testing.T) {
 	if !ok || in.State != StateAcknowledged || in.Owner != "Ada" || in.OwnerID != "U1" || in.Firing != 2 {
 		t.Fatalf("after the acknowledgment: %+v, %t", in, ok)
 	}
-	w.at(2*time.Minute).tell(Event{Kind: AckTimedOut})
+	w.at(2 * time.Minute).tell(Event{Kind: AckTimedOut})
 	if in, _ := w.OpenGroup("g"); in.State != StateTriggered || in.Owner != "" || !in.AcknowledgedAt.Equal(noon().Add(time.Minute)) {
 		t.Errorf("after the acknowledgment timed out: %+v", in)
 	}
-	w.at(3*time.Minute).tell(Event{ID: "1", Kind: TakenOver, By: "Bob", ByID: "U2"})
+	w.at(3 * time.Minute).tell(Event{ID: "1", Kind: TakenOver, By: "Bob", ByID: "U2"})
 	w.tell(Event{ID: "2", Kind: RoleTaken, By: "Bob", Data: map[string]string{DataRole: "commander"}})
 	w.at(4*time.Minute).observe(alert("Slow", 0).until(230*time.Second), alert("Down", 15*time.Second))
-	w.at(5*time.Minute).observe(alert("Down", 15*time.Second).until(290 * time.Second))
+	w.at(5 * time.Minute).observe(alert("Down", 15*time.Second).until(290 * time.Second))
 	if _, ok := w.OpenGroup("g"); ok {
 		t.Error("it is still open")
 	}
@@ -187,7 +186,7 @@ func TestLifeOfAnIncident(t *testing.T) {
 	if again, _ := w.Get(got.ID); !cmp.Equal(got, again) {
 		t.Errorf("after a restart (-before +after):\n%s", cmp.Diff(got, again))
 	}
-	w.at(6*time.Minute).observe(alert("Slow", 350*time.Second))
+	w.at(6 * time.Minute).observe(alert("Slow", 350*time.Second))
 	if in, ok := w.OpenGroup("g"); !ok || in.Number != 2 || in.ID == got.ID {
 		t.Errorf("it fires again: %+v, %t; want another incident", in, ok)
 	}
@@ -311,7 +310,7 @@ func TestDeploysNearAnIncident(t *testing.T) {
 	w.at(time.Second).observe(alert("Slow", 0))
 	w.open()
 	annotate(time.Minute, "rolled back", "")
-	w.at(10*time.Minute).observe(alert("Slow", 0).until(5 * time.Minute))
+	w.at(10 * time.Minute).observe(alert("Slow", 0).until(5 * time.Minute))
 	annotate(6*time.Minute, "after it", "share")
 	w.want("-59:00 deploy share 2.4", "00:00 opened", "00:00 fired Slow is broken", "01:00 deploy rolled back", "05:00 ended", "05:00 resolved")
 

@@ -83,7 +83,8 @@ func (g *Group) end(from time.Time) time.Time {
 func (l *Log) observed(g Group) []Event {
 	r := l.newest(g.Key)
 	var events []Event
-	id, from := "", time.Time{}
+	var id string
+	var from time.Time
 	if r == nil || r.in.State == StateResolved {
 		start, ok := l.opens(r, g)
 		if !ok {
