@@ -171,7 +171,11 @@ func (s *site) addHistory(b *incidentsBody, f incidentFilter, open []Incident) {
 	})
 	b.Heading = "Past incidents"
 	if n := len(past); n > 0 {
-		b.Heading = postmortem.Count(int64(n)) + strings.TrimPrefix(plural(n, "past incident"), strconv.Itoa(n))
+		what := "past incident"
+		if over(past[0]) == 0 {
+			what = "other incident"
+		}
+		b.Heading = postmortem.Count(int64(n)) + strings.TrimPrefix(plural(n, what), strconv.Itoa(n))
 	}
 	past, b.Pager = f.cut(past)
 	for _, l := range past {

@@ -21,15 +21,15 @@ func TestHistoryPages(t *testing.T) {
 		not  []string
 	}{
 		{"/incidents", []string{
-			"Open incidents", `<a href="/incidents/7">Sharing a post works</a>`, `href="/objectives/share-requests">Objective</a>`, "6 past incidents", `<a href="/incidents/6">A peer&#39;s disk is full</a>`, "Triggered", "not yet",
+			"Open incidents", `<a href="/incidents/7">Sharing a post works</a>`, `href="/objectives/share-requests">Objective</a>`, "6 other incidents", `<a href="/incidents/6">A peer&#39;s disk is full</a>`, "Triggered", "not yet",
 			`<a href="/incidents/4">Sharing a post works (4)</a>`, "Kim Park", "47 min", "2 min 20 s", "never",
 			"Mean time to acknowledge", "52 min (of 3)", `href="/incidents?state=resolved"`, `href="/incidents?service=share"`, `aria-current="true">All</a>`,
 		}, []string{"Older", `<a href="/incidents/7">Sharing a post works</a><small>`}},
 		{"/incidents?service=share&state=resolved", []string{"2 past incidents", "Sharing a post works (2)", `href="/incidents?service=feed&amp;state=resolved"`, `href="/incidents?service=share"`, "<h1>Incidents</h1>"}, []string{"half a second", "disk", "Open incidents", "No open incident"}},
 		{"/incidents?state=acknowledged", []string{"Open incidents", "Sam has it", "None is like that."}, []string{"nearly full", "resolved</span>"}},
-		{"/incidents?state=triggered", []string{"A peer&#39;s disk is full", "nearly full", "1 past incident<"}, []string{"Sam has it"}},
+		{"/incidents?state=triggered", []string{"A peer&#39;s disk is full", "nearly full", "1 other incident<"}, []string{"Sam has it"}},
 		{"/incidents?service=nobody", []string{"No open incident is like that.", "None is like that."}, nil},
-		{"/incidents?state=made-up&page=-3", []string{"6 past incidents"}, nil},
+		{"/incidents?state=made-up&page=-3", []string{"6 other incidents"}, nil},
 		{"/incidents/7", []string{
 			"<h1>Sharing a post works: 3.2% of requests fail</h1>", "<strong>Acknowledged.</strong>", "about 4,200 of about 130,000 requests failed", "4,231", "132,400", "12% of 28d",
 			"Kim Park", "Commander", "14 h 6 min so far", "Acknowledged after", "2 min", "2, 1 firing", `href="/objectives/share-requests"`, `href="/playbooks/api-error-rate"`,
@@ -94,7 +94,7 @@ func TestHistoryIsPaged(t *testing.T) {
 		"/incidents?page=2":                     "51 to 100 of 3,211",
 		"/incidents?page=65&service=share":      "1,601 to 1,605 of 1,605",
 		"/incidents?page=999999":                "3,201 to 3,211 of 3,211",
-		"/incidents?page=9&state=triggered":     "1 past incident<",
+		"/incidents?page=9&state=triggered":     "1 other incident<",
 		"/incidents?page=2&state=resolved&x=%3": `href="/incidents?state=resolved" rel="prev"`,
 	} {
 		if body := get(t, site, path).Body.String(); !strings.Contains(body, want) {
