@@ -17,6 +17,17 @@ func TestDocumentedFiles(t *testing.T) {
 	if found == nil {
 		t.Fatal("docs/oncall.md has no complete example")
 	}
+	for _, whole := range regexp.MustCompile("(?s)```yaml\n(users:.*?)```").FindAllSubmatch(docs, -1) {
+		// The address of a calendar may be in a file that is not here.
+		if _, err := parsePlan("oncall.md", regexp.MustCompile("url_file: [^}]+").ReplaceAll(whole[1], []byte("url: https://example.com/"))); err != nil {
+			t.Error(err)
+		}
+	}
+	if policies := regexp.MustCompile("(?s)```yaml\n(policies:.*?)```").FindSubmatch(docs); policies == nil {
+		t.Error("docs/oncall.md has no policies")
+	} else if _, err := parsePlan("oncall.md", append([]byte("users: {a: {}}\nteams: {t: {schedule: s}}\nschedules: {s: {timezone: UTC, layers: [{name: l, users: [a]}]}}\n"), policies[1]...)); err != nil {
+		t.Error(err)
+	}
 	p, err := parsePlan("oncall.md", found[1])
 	if err != nil {
 		t.Error(err)
