@@ -19,7 +19,7 @@ import (
 )
 
 func newIncident() *cobra.Command {
-	return group("incident", "See what broke, who did what about it, and what it cost", newIncidentList(), newIncidentShow(), newIncidentPostmortem())
+	return group("incident", "See what broke, who did what about it, and what it cost", newIncidentList(), newIncidentShow(), newIncidentPostmortem(), newIncidentFollowUps())
 }
 
 func newIncidentList() *cobra.Command {

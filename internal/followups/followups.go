@@ -1,0 +1,110 @@
+// Package followups makes issues of what a post-mortem leaves to do. People edit the
+// document first; then each item of its checklist that is open becomes an issue of
+// GitHub or Jira, or a card of Trello, and the item gets its link.
+//
+//	written, err := followups.Export(ctx, text, tracker, save)
+//
+// It imports no other package of ours: what it reads is Markdown.
+package followups
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+)
+
+// Issue is one thing to do. Both are plain text.
+type Issue struct{ Title, Body string }
+
+// Made is where an issue is found: what people call it, and its page.
+type Made struct{ Name, URL string }
+
+// Tracker makes an issue.
+type Tracker func(ctx context.Context, i Issue) (Made, error)
+
+var (
+	heading  = regexp.MustCompile(`^#{1,6} +(.*?)\s*$`)
+	item     = regexp.MustCompile(`^(\s*[-*+] +\[ \] +)(.*?)\s*$`)
+	exported = regexp.MustCompile(`\(\[[^\]]*\]\(https?://[^)\s]+\)\)$`)
+	page     = regexp.MustCompile(`\[its page\]\((https?://[^)\s]+)\)`)
+	escaped  = regexp.MustCompile(`\\([[:punct:]])`)
+)
+
+// section is the heading above the checklist.
+const section = "Follow-ups"
+
+// open are the lines of items that are to become issues.
+func open(lines []string) []int {
+	var out []int
+	inside, fenced := false, false
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			fenced = !fenced
+		}
+		if fenced {
+			continue
+		}
+		if m := heading.FindStringSubmatch(line); m != nil {
+			inside = m[1] == section
+			continue
+		}
+		if m := item.FindStringSubmatch(line); inside && m != nil && m[2] != "" && !exported.MatchString(m[2]) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Items are the titles of what Export would make.
+func Items(document string) []string {
+	lines := strings.Split(document, "\n")
+	var out []string
+	for _, i := range open(lines) {
+		out = append(out, plain(item.FindStringSubmatch(lines[i])[2]))
+	}
+	return out
+}
+
+// Export makes an issue of every open item below the heading Follow-ups that has none.
+// After each, save gets the document with the link behind the item, so that what was
+// made is not made again after an error. It returns what was made until then.
+func Export(ctx context.Context, document string, make Tracker, save func(document string) error) ([]Made, error) {
+	lines := strings.Split(document, "\n")
+	body := about(lines)
+	var all []Made
+	for _, i := range open(lines) {
+		title := plain(item.FindStringSubmatch(lines[i])[2])
+		made, err := make(ctx, Issue{Title: title, Body: body})
+		if err != nil {
+			return all, fmt.Errorf("%q: %w", title, err)
+		}
+		all = append(all, made)
+		lines[i] = strings.TrimRight(lines[i], " \t\r") + " ([" + made.Name + "](" + made.URL + "))"
+		if err := save(strings.Join(lines, "\n")); err != nil {
+			return all, fmt.Errorf("%s was made, and its link could not be written down: %w", made.URL, err)
+		}
+	}
+	return all, nil
+}
+
+// about says which incident a follow-up is of.
+func about(lines []string) string {
+	body, link := "A follow-up of an incident.", ""
+	for _, line := range lines {
+		if m := heading.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, "# ") {
+			body = "A follow-up of: " + plain(m[1])
+		}
+		if m := page.FindStringSubmatch(line); m != nil && link == "" {
+			link = "\n\n" + m[1]
+		}
+	}
+	return body + link
+}
+
+// plain takes the escapes from a line of Markdown. The invisible signs that keep names
+// from being mentioned stay: issues mention too.
+func plain(s string) string {
+	return strings.TrimSpace(html.UnescapeString(escaped.ReplaceAllString(s, "$1")))
+}
