@@ -234,7 +234,14 @@ func (d disk) numbered(ctx context.Context, n int64) (id string, err error) {
 func (d disk) find(ctx context.Context, id string) (*record, error) {
 	canonical := id
 	err := d.db.QueryRowContext(ctx, `SELECT incident FROM incident_parts WHERE part = ?`, id).Scan(&canonical)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) {
+		// Nothing, or events that came before what opened it.
+		err = d.db.QueryRowContext(ctx, `SELECT incident FROM incident_events WHERE incident = ? LIMIT 1`, id).Scan(&canonical)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	r, err := d.read(ctx, canonical)

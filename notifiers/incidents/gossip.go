@@ -28,6 +28,9 @@ const (
 type message struct {
 	Events      []Event      `json:"events,omitempty"`
 	Annotations []Annotation `json:"annotations,omitempty"`
+	// Firing are the keys of open groups that fire at who tells. It is told with the whole
+	// state only, and holds for a while.
+	Firing []string `json:"firing,omitempty"`
 }
 
 // State returns the log as what the peers of a cluster share. It never blocks on the
@@ -96,6 +99,9 @@ func (p peers) MarshalBinary() ([]byte, error) {
 			break
 		}
 		m.Events = append(m.Events, events...)
+		if r.in.State != StateResolved && l.here[r.in.GroupKey] {
+			m.Firing = append(m.Firing, r.in.GroupKey)
+		}
 	}
 	return json.Marshal(m)
 }
@@ -142,6 +148,7 @@ func (p peers) Merge(b []byte) error {
 		return fmt.Errorf("%d events of peers wait to be taken in: more are refused until they meet again", len(l.told.Events))
 	}
 	l.metrics.refused.Add(float64(refused))
+	l.told.Firing = append(l.told.Firing, m.Firing[:min(len(m.Firing), maxTold-len(l.told.Firing))]...)
 	l.told.Events = append(l.told.Events, m.Events...)
 	l.told.Annotations = append(l.told.Annotations, m.Annotations...)
 	select {
@@ -160,5 +167,10 @@ func (l *Log) takeTold() {
 	l.takeLocked(m.Events, false)
 	for _, a := range m.Annotations {
 		l.annotateLocked(a)
+	}
+	for _, key := range m.Firing {
+		if r := l.newest(key); r != nil && r.in.State != StateResolved {
+			l.there[key] = l.o.Now()
+		}
 	}
 }

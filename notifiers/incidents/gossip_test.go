@@ -192,6 +192,52 @@ func TestPeersSeeTheEndAtDifferentMoments(t *testing.T) {
 	}
 }
 
+func TestWhatFiresAtAPeerIsLeftToIt(t *testing.T) {
+	a, b, _ := pair(t)
+	a.at(time.Second).observe(alert("Slow", 0)) // Its sender does not know the second instance.
+	settle(t, a, b)
+	reconcile := func(w *world, firing ...Group) {
+		t.Helper()
+		if err := w.Reconcile(t.Context(), firing, func(string) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slow := Group{Key: "g", Alerts: []Alert{alert("Slow", 0)}}
+	for minute := range time.Duration(10) {
+		a.at(minute * time.Minute)
+		b.at(minute * time.Minute)
+		meet(t, a, b)
+		reconcile(a, slow)
+		reconcile(b)
+		if _, ok := b.OpenGroup("g"); !ok {
+			t.Fatalf("resolved after %d minutes by the instance that does not see it", minute)
+		}
+	}
+	// Both start again and nothing fires any more: then it is over.
+	a.open()
+	b.open()
+	a.at(20 * time.Minute)
+	reconcile(a)
+	if _, ok := a.OpenGroup("g"); ok {
+		t.Error("nobody sees it any more, and it is still open")
+	}
+	// The other one is gone: what it said holds for some minutes.
+	c, d, _ := pair(t)
+	c.observe(alert("Slow", 0))
+	settle(t, c, d)
+	meet(t, c, d)
+	d.at(4 * time.Minute)
+	reconcile(d)
+	if _, ok := d.OpenGroup("g"); !ok {
+		t.Error("resolved 4 minutes after the other one saw it fire")
+	}
+	d.at(6 * time.Minute)
+	reconcile(d)
+	if _, ok := d.OpenGroup("g"); ok {
+		t.Error("still open 6 minutes after the other one was heard of last")
+	}
+}
+
 func TestPeersThatWereAwayForLong(t *testing.T) {
 	a, b, seeing := pair(t)
 	a.at(time.Second).observe(alert("Slow", 0))

@@ -61,10 +61,14 @@ type Log struct {
 	last    int64              // the highest number given
 	changed chan struct{}
 	pending pending
-	told    message      // what peers told, not taken in yet
-	stopped bool         // nothing is taken in any more
-	notes   []Annotation // the recent ones, by time
-	send    func([]byte) // tells the peers, nil without
+	told    message // what peers told, not taken in yet
+	stopped bool    // nothing is taken in any more
+	// here are the groups that fire here, there those that fire at a peer and when it said
+	// so last, by key.
+	here  map[string]bool
+	there map[string]time.Time
+	notes []Annotation // the recent ones, by time
+	send  func([]byte) // tells the peers, nil without
 }
 
 // pending is what memory knows and the disk does not.
@@ -92,6 +96,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		o: o, logger: o.Logger, disk: disk{o.DB},
 		writing: make(chan struct{}, 1), received: make(chan struct{}, 1),
 		records: map[string]*record{}, changed: make(chan struct{}),
+		here: map[string]bool{}, there: map[string]time.Time{},
 	}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)

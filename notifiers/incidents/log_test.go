@@ -233,6 +233,18 @@ func TestFiresOnAfterItsEnd(t *testing.T) {
 	}
 }
 
+func TestFiresOnLongAfterItsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.at(time.Second).observe(alert("Slow", 0))
+	w.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
+	w.at(30 * 24 * time.Hour)
+	w.forget()
+	w.observe(alert("Slow", 0))
+	if in, ok := w.OpenGroup("g"); !ok || in.Number != 2 || in.Firing != 1 {
+		t.Errorf("an alert that fires on after a month: %+v, %t", in, ok)
+	}
+}
+
 func TestReconcile(t *testing.T) {
 	w := newWorld(t)
 	w.at(time.Second).observe(alert("Slow", 0), alert("Down", 0))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -13,6 +14,9 @@ const (
 	// disagreement is how long a group that a peer has seen end may still fire here
 	// before that is a new incident: two instances see alerts end at different moments.
 	disagreement = 2 * time.Minute
+	// believed is how long a peer that says that a group fires is believed: it says so
+	// whenever the two exchange their states, once a minute.
+	believed = 5 * time.Minute
 	// aftermath is how long after its end an incident is told of deliveries.
 	aftermath = 15 * time.Minute
 )
@@ -54,7 +58,11 @@ func (l *Log) Observe(ctx context.Context, g Group) error {
 		}
 	}
 	l.mu.Lock()
-	events := l.observed(g)
+	l.here[g.Key] = true
+	if len(g.firing()) == 0 {
+		delete(l.here, g.Key)
+	}
+	events := l.observed(ctx, g)
 	if len(events) == 0 {
 		l.mu.Unlock()
 		return nil
@@ -80,7 +88,7 @@ func (g *Group) end(from time.Time) time.Time {
 }
 
 // observed returns what is new about a group. The caller holds mu.
-func (l *Log) observed(g Group) []Event {
+func (l *Log) observed(ctx context.Context, g Group) []Event {
 	r := l.newest(g.Key)
 	var events []Event
 	var id string
@@ -91,6 +99,13 @@ func (l *Log) observed(g Group) []Event {
 			return nil
 		}
 		id, from = idOf(g.Key, stamp(start)), start
+		if old := l.find(ctx, id); old != nil && old.in.State == StateResolved {
+			// It ended so long ago that only the disk knew.
+			if start, ok = l.opens(old, g); !ok {
+				return nil
+			}
+			id, from = idOf(g.Key, stamp(start)), start
+		}
 		number := strconv.FormatInt(l.last+1, 10)
 		events = append(events, Event{
 			ID: idOf(id, string(Opened), number), Incident: id, At: start, Kind: Opened,
@@ -237,7 +252,8 @@ func withImpact(events []Event, impact []Impact) {
 
 // Reconcile compares the open incidents with what fires, since nobody tells of what
 // ends while the program does not run. firing are the groups with alerts that fire;
-// known tells of a group that its end is still to be observed.
+// known tells of a group that its end is still to be observed. What fires at a peer
+// only is left to that peer.
 func (l *Log) Reconcile(ctx context.Context, firing []Group, known func(groupKey string) bool) error {
 	now := millis(l.o.Now())
 	groups := map[string]map[string]bool{}
@@ -249,9 +265,17 @@ func (l *Log) Reconcile(ctx context.Context, firing []Group, known func(groupKey
 			groups[g.Key][a.Fingerprint] = true
 		}
 	}
+	l.mu.Lock()
+	clear(l.here)
+	for key := range groups {
+		l.here[key] = true
+	}
+	maps.DeleteFunc(l.there, func(_ string, said time.Time) bool { return now.Sub(said) > believed })
+	there := maps.Clone(l.there)
+	l.mu.Unlock()
 	for _, in := range l.List(Filter{Open: true}) {
 		alerts, fires := groups[in.GroupKey]
-		if !fires && known(in.GroupKey) {
+		if !fires && (!there[in.GroupKey].IsZero() || known(in.GroupKey)) {
 			continue
 		}
 		var impact []Impact

@@ -184,7 +184,7 @@ func (l *Log) takeLocked(events []Event, here bool) { //nolint:revive // It is t
 	}
 	if opened {
 		l.joinAll(touched)
-		l.number()
+		l.number(touched)
 	}
 	for r, before := range touched {
 		if l.records[r.in.ID] == r {
@@ -262,7 +262,15 @@ const settled = 24 * time.Hour
 // number gives every incident in memory a number of its own. Peers that open several
 // at the same time may claim the same ones in different order; every peer settles it
 // alike: in the order they opened, each gets the first of its claims that is free.
-func (l *Log) number() {
+func (l *Log) number(touched map[*record]Incident) {
+	if len(touched) == 1 {
+		for r := range touched {
+			if r.number == 0 && len(r.claims) == 1 && r.claims[0] == l.last+1 {
+				l.give(r, r.claims[0]) // As always, but for storms and peers.
+				return
+			}
+		}
+	}
 	all := slices.SortedFunc(l.allLocked(), func(a, b *record) int {
 		return cmp.Or(a.in.OpenedAt.Compare(b.in.OpenedAt), strings.Compare(a.in.ID, b.in.ID))
 	})
