@@ -97,7 +97,7 @@ func replace(path, text string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // It is gone where all went well.
+	defer os.Remove(f.Name())
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Chmod(info.Mode().Perm()), f.Close()); err != nil {
 		return err

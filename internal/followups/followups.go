@@ -70,13 +70,13 @@ func Items(document string) []string {
 // Export makes an issue of every open item below the heading Follow-ups that has none.
 // After each, save gets the document with the link behind the item, so that what was
 // made is not made again after an error. It returns what was made until then.
-func Export(ctx context.Context, document string, make Tracker, save func(document string) error) ([]Made, error) {
+func Export(ctx context.Context, document string, track Tracker, save func(document string) error) ([]Made, error) {
 	lines := strings.Split(document, "\n")
 	body := about(lines)
 	var all []Made
 	for _, i := range open(lines) {
 		title := plain(item.FindStringSubmatch(lines[i])[2])
-		made, err := make(ctx, Issue{Title: title, Body: body})
+		made, err := track(ctx, Issue{Title: title, Body: body})
 		if err != nil {
 			return all, fmt.Errorf("%q: %w", title, err)
 		}

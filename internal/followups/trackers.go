@@ -148,7 +148,7 @@ func Trello(api, list, key, token string) (Tracker, error) {
 		return nil, errors.New("name the ID of the list that gets the cards")
 	}
 	if key == "" || token == "" {
-		return nil, errors.New("Trello needs an API key and a token: set TRELLO_KEY and TRELLO_TOKEN") //nolint:staticcheck // It is a name.
+		return nil, errors.New("Trello needs an API key and a token: set TRELLO_KEY and TRELLO_TOKEN")
 	}
 	base := strings.TrimRight(cmp.Or(api, TrelloURL), "/") + "/1/cards?"
 	return func(ctx context.Context, i Issue) (Made, error) {
@@ -179,7 +179,7 @@ func Jira(site, key, email, token string) (Tracker, error) {
 		return nil, fmt.Errorf("%q is no key of a project, such as OPS", key)
 	}
 	if token == "" {
-		return nil, errors.New("Jira needs a token: set JIRA_TOKEN, and JIRA_EMAIL for Jira Cloud") //nolint:staticcheck // It is a name.
+		return nil, errors.New("Jira needs a token: set JIRA_TOKEN, and JIRA_EMAIL for Jira Cloud")
 	}
 	site = strings.TrimRight(site, "/")
 	authorization := "Bearer " + token
@@ -201,7 +201,7 @@ func Jira(site, key, email, token string) (Tracker, error) {
 			return Made{}, err
 		}
 		if answer.Key == "" {
-			return Made{}, errors.New("Jira did not say which issue it made") //nolint:staticcheck // It is a name.
+			return Made{}, errors.New("Jira did not say which issue it made")
 		}
 		return made("Jira", answer.Key, site+"/browse/"+url.PathEscape(answer.Key))
 	}, nil
