@@ -112,11 +112,11 @@ func (a *App) exhausted(objectives []string) bool {
 
 // escalate carries out escalation policies, once it is known what peers have done.
 func (a *App) escalate(ctx context.Context) error {
-	if a.escalator == nil || a.pipeline.Settled(ctx) != nil {
-		<-ctx.Done()
-		return nil
+	if a.escalator != nil && a.pipeline.Settled(ctx) == nil {
+		return a.escalator.run(ctx)
 	}
-	return a.escalator.run(ctx)
+	<-ctx.Done()
+	return nil
 }
 
 // run returns when ctx has ended and nothing is under way any more.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -52,9 +53,7 @@ func (e *escalator) act(ctx context.Context, c climb, a escalation.Action) {
 // tell adds an event about an action to the log.
 func (c *climb) tell(ctx context.Context, e *escalator, a escalation.Action, event incidents.Event) {
 	data := map[string]string{dataPolicy: c.policy.Name, dataAction: a.ID}
-	for k, v := range event.Data {
-		data[k] = v
-	}
+	maps.Copy(data, event.Data)
 	event.Data, event.Incident = data, c.incident.ID
 	event.ID = c.incident.ID + "/" + cmp.Or(event.ID, a.ID)
 	if event.At.IsZero() {

@@ -201,6 +201,7 @@ func (r *planReader) checkTarget(t escalation.Target, node *yaml.Node, what stri
 		if _, known := r.plan.teams[t.Name]; !known {
 			r.fault(node, "%s: there is no team %q: teams has %s", what, shown(t.Name), several(sortedKeys(r.plan.teams)))
 		}
+	default: // The others have no name, or one of another file.
 	}
 	if t.Name == "" {
 		r.fault(node, "%s is empty: name one", what)
