@@ -203,9 +203,9 @@ func TestWhatFiresAtAPeerIsLeftToIt(t *testing.T) {
 		}
 	}
 	slow := Group{Key: "g", Alerts: []Alert{alert("Slow", 0)}}
-	for minute := range time.Duration(10) {
-		a.at(minute * time.Minute)
-		b.at(minute * time.Minute)
+	for minute := range 10 {
+		a.at(time.Duration(minute) * time.Minute)
+		b.at(time.Duration(minute) * time.Minute)
 		meet(t, a, b)
 		reconcile(a, slow)
 		reconcile(b)

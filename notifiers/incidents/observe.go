@@ -91,30 +91,15 @@ func (g *Group) end(from time.Time) time.Time {
 func (l *Log) observed(ctx context.Context, g Group) []Event {
 	r := l.newest(g.Key)
 	var events []Event
-	var id string
-	var from time.Time
 	if r == nil || r.in.State == StateResolved {
-		start, ok := l.opens(r, g)
+		e, ok := l.opening(ctx, r, g)
 		if !ok {
 			return nil
 		}
-		id, from = idOf(g.Key, stamp(start)), start
-		if old := l.find(ctx, id); old != nil && old.in.State == StateResolved {
-			// It ended so long ago that only the disk knew.
-			if start, ok = l.opens(old, g); !ok {
-				return nil
-			}
-			id, from = idOf(g.Key, stamp(start)), start
-		}
-		number := strconv.FormatInt(l.last+1, 10)
-		events = append(events, Event{
-			ID: idOf(id, string(Opened), number), Incident: id, At: start, Kind: Opened,
-			Data: map[string]string{DataNumber: number, DataGroupKey: g.Key, DataReceiver: g.Receiver},
-		})
-		r = &record{}
-	} else {
-		id, from = r.in.ID, r.in.OpenedAt
+		events = append(events, e)
+		r = &record{in: Incident{ID: e.Incident, OpenedAt: e.At}}
 	}
+	id, from := r.in.ID, r.in.OpenedAt
 	firing := r.firing()
 	for _, a := range g.Alerts {
 		a.StartsAt, a.EndsAt = millis(a.StartsAt), millis(a.EndsAt)
@@ -146,6 +131,26 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// opening returns the event that opens an incident of a group, if there is one to open.
+// last is the last incident of the group, nil if there was none.
+func (l *Log) opening(ctx context.Context, last *record, g Group) (Event, bool) {
+	start, ok := l.opens(last, g)
+	if !ok {
+		return Event{}, false
+	}
+	if old := l.find(ctx, idOf(g.Key, stamp(start))); old != nil && old.in.State == StateResolved {
+		// It ended so long ago that only the disk knew.
+		if start, ok = l.opens(old, g); !ok {
+			return Event{}, false
+		}
+	}
+	id, number := idOf(g.Key, stamp(start)), strconv.FormatInt(l.last+1, 10)
+	return Event{
+		ID: idOf(id, string(Opened), number), Incident: id, At: start, Kind: Opened,
+		Data: map[string]string{DataNumber: number, DataGroupKey: g.Key, DataReceiver: g.Receiver},
+	}, true
 }
 
 // opens returns when the incident begins that a group begins, if it does. last is the
