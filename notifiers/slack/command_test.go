@@ -25,7 +25,7 @@ func signedBody(path, contentType, body string) *http.Request {
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingSecret))
 	_, _ = fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
-	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("X-Slack-Request-Timestamp", stamp)
 	r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
@@ -163,7 +163,7 @@ func TestEventsAreVerified(t *testing.T) {
 		t.Errorf("HTTP %d %s", w.Code, w.Body)
 	}
 	for name, h := range map[string]http.Handler{"events": r.Events(), "commands": r.Commands()} {
-		unsigned := httptest.NewRequest(http.MethodPost, "/slack/"+name, strings.NewReader(body))
+		unsigned := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/slack/"+name, strings.NewReader(body))
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, unsigned)
 		if w.Code != http.StatusUnauthorized {

@@ -3,6 +3,7 @@ package slack
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -49,16 +50,10 @@ func (d *deed) person() string { return cmp.Or(oneLine(d.Name), d.By, "somebody"
 
 // clone copies what a deed changes, so that a page in the outbox keeps its own.
 func (h handling) clone() handling {
-	done := make(map[string]*deed, len(h.Done))
-	for id, d := range h.Done {
-		done[id] = d
-	}
-	h.Done = done
-	roles := make(map[string]*deed, len(h.Roles))
-	for role, d := range h.Roles {
-		roles[role] = d
-	}
-	h.Roles = roles
+	done, roles := map[string]*deed{}, map[string]*deed{}
+	maps.Copy(done, h.Done)
+	maps.Copy(roles, h.Roles)
+	h.Done, h.Roles = done, roles
 	return h
 }
 

@@ -33,8 +33,8 @@ func withButtons(o *Options) { o.SigningSecret = signingSecret }
 type pressed struct{ ActionID, BlockID, Value string }
 
 // buttonsOf lists the buttons of a message that come back to us.
-func buttonsOf(t testing.TB, m fakeMessage) []pressed {
-	t.Helper()
+func buttonsOf(tb testing.TB, m fakeMessage) []pressed {
+	tb.Helper()
 	type button struct {
 		Type, URL, Value string
 		ActionID         string `json:"action_id"`
@@ -45,7 +45,7 @@ func buttonsOf(t testing.TB, m fakeMessage) []pressed {
 		Accessory button
 	}
 	if err := json.Unmarshal(m.Blocks, &blocks); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var out []pressed
 	for _, b := range blocks {
@@ -66,12 +66,12 @@ func buttonsOf(t testing.TB, m fakeMessage) []pressed {
 }
 
 // button finds one by its action.
-func button(t testing.TB, m fakeMessage, action string) pressed {
-	t.Helper()
-	all := buttonsOf(t, m)
+func button(tb testing.TB, m fakeMessage, action string) pressed {
+	tb.Helper()
+	all := buttonsOf(tb, m)
 	i := slices.IndexFunc(all, func(p pressed) bool { return p.ActionID == action || strings.HasPrefix(p.ActionID, action+":") })
 	if i < 0 {
-		t.Fatalf("the page has no button %s, only %v", action, all)
+		tb.Fatalf("the page has no button %s, only %v", action, all)
 	}
 	return all[i]
 }
@@ -99,7 +99,7 @@ func signedRequest(payload any, secret string, at time.Time) *http.Request {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
 	_, _ = fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
-	r := httptest.NewRequest(http.MethodPost, "/slack/interactions", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/slack/interactions", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("X-Slack-Request-Timestamp", stamp)
 	r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
@@ -372,7 +372,7 @@ func TestRequestsWithoutSignatureAreRefused(t *testing.T) {
 		"tampered":      {tampered, 401},
 		"unsigned":      {unsigned, 401},
 		"too large":     {large, 413},
-		"GET":           {httptest.NewRequest(http.MethodGet, "/slack/interactions", nil), 405},
+		"GET":           {httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/slack/interactions", nil), 405},
 		"no payload":    {signedRequest("no object", signingSecret, now), 400},
 	} {
 		w := httptest.NewRecorder()

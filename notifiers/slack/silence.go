@@ -141,10 +141,11 @@ func (s *Slack) silence(ctx context.Context, cb *slackapi.InteractionCallback) (
 	if err := s.allowed(ctx, cb.User.ID); err != nil {
 		return fieldReason, err
 	}
-	duration, reason, field, err := filledIn(cb.View.State)
+	filled, field, err := filledIn(cb.View.State)
 	if err != nil {
 		return field, err
 	}
+	duration, reason := filled.duration, filled.reason
 	c := clicked{record: form.Record, at: answered{form.Channel, form.TS}, who: s.whoIs(ctx, cb), id: viewSilence + "/" + cb.View.ID}
 	in, err := s.outbox.peek(c)
 	if err != nil {
@@ -173,19 +174,25 @@ func (s *Slack) silence(ctx context.Context, cb *slackapi.InteractionCallback) (
 	return "", nil
 }
 
-// filledIn reads the form. Slack has checked that nothing is missing; a forged or
-// future form may still lack it.
-func filledIn(state *slackapi.ViewState) (d time.Duration, reason, field string, err error) {
+// silenceAnswers are what somebody filled into the form.
+type silenceAnswers struct {
+	duration time.Duration
+	reason   string
+}
+
+// filledIn reads the form; an error is about the field that is named. Slack has
+// checked that nothing is missing; a forged or future form may still lack it.
+func filledIn(state *slackapi.ViewState) (a silenceAnswers, field string, err error) {
 	if state == nil {
-		return 0, "", fieldReason, errors.New("the form is empty")
+		return a, fieldReason, errors.New("the form is empty")
 	}
-	d, err = time.ParseDuration(state.Values[fieldDuration][fieldDuration].SelectedOption.Value)
-	if err != nil || d <= 0 || d > 31*24*time.Hour {
-		return 0, "", fieldDuration, errors.New("choose how long")
+	a.duration, err = time.ParseDuration(state.Values[fieldDuration][fieldDuration].SelectedOption.Value)
+	if err != nil || a.duration <= 0 || a.duration > 31*24*time.Hour {
+		return a, fieldDuration, errors.New("choose how long")
 	}
-	reason = strings.TrimSpace(clean(state.Values[fieldReason][fieldReason].Value))
-	if reason == "" {
-		return 0, "", fieldReason, errors.New("say why: whoever wonders tomorrow reads it")
+	a.reason = cut(strings.TrimSpace(clean(state.Values[fieldReason][fieldReason].Value)), 1000)
+	if a.reason == "" {
+		return a, fieldReason, errors.New("say why: whoever wonders tomorrow reads it")
 	}
-	return d, cut(reason, 1000), "", nil
+	return a, "", nil
 }

@@ -137,22 +137,22 @@ func isPaging(in *incident) bool {
 // stormLine is one incident in a list.
 func (in *incident) stormLine(at time.Time) string {
 	labels := common(in.subject(), labelsOf)
-	s := "• *" + escaped(in.headline(), 160) + "*"
+	parts := []string{"• *" + escaped(in.headline(), 160) + "*"}
 	for _, k := range []string{"service", "slo", "instance", "severity"} {
 		if v := oneLine(labels[k]); v != "" {
-			s += " · " + escaped(v, 40)
+			parts = append(parts, escaped(v, 40))
 		}
 	}
-	s += " · since " + shortUTC(in.since(), at)
+	parts = append(parts, "since "+shortUTC(in.since(), at))
 	if d := in.Handling.Acknowledged; d != nil {
-		s += " · 🟡 " + d.mention()
+		parts = append(parts, "🟡 "+d.mention())
 	}
 	for _, a := range in.links() {
 		if a.Text == "Playbook" || a.Text == "Objective" {
-			s += " · " + link(a.URL, a.Text)
+			parts = append(parts, link(a.URL, a.Text))
 		}
 	}
-	return s
+	return strings.Join(parts, " · ")
 }
 
 // stormReply lists incidents in the thread.
