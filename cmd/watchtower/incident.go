@@ -203,11 +203,11 @@ func printIncident(out io.Writer, in *incidents.Incident, now time.Time) error {
 	fmt.Fprintln(out)
 	return table(out, false, func(w io.Writer) any {
 		for _, e := range in.Events {
-			by := e.By
-			if by != "" {
-				by += ": "
+			words := oneLineOf(e.Text)
+			if e.By != "" {
+				words = strings.TrimSuffix(e.By+": "+words, ": ")
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s%s\n", e.At.UTC().Format(incidentLayout), eventWords(e), by, oneLineOf(e.Text))
+			fmt.Fprintf(w, "%s\t%s\t%s\n", e.At.UTC().Format(incidentLayout), eventWords(e), words)
 		}
 		return nil
 	})
