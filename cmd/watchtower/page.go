@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -146,9 +147,7 @@ func (p previewing) alerts(stdin io.Reader, words []string) ([]app.PreviewAlert,
 		if alerts[i].Annotations == nil {
 			alerts[i].Annotations = model.LabelSet{}
 		}
-		for name, value := range labelSetOf(notes) {
-			alerts[i].Annotations[name] = value
-		}
+		maps.Copy(alerts[i].Annotations, labelSetOf(notes))
 	}
 	return alerts, nil
 }

@@ -60,8 +60,12 @@ func (a *App) openSlack(_ context.Context, files config.Files) error {
 	}
 	local := secrets.BotToken == "" && conf.APIURL == ""
 	if local {
-		if err := a.openInbox(&o, files.Config.Web.ConfigFile != ""); err != nil {
+		if err := a.openInbox(&o); err != nil {
 			return err
+		}
+		if files.Config.Web.ConfigFile != "" {
+			// TLS and passwords are for people: a guarded inbox is asked in-process.
+			o.HTTPClient = &http.Client{Transport: inProcess{a.inbox.Handler()}}
 		}
 	}
 	a.slack, err = slack.New(o)
@@ -76,9 +80,8 @@ func (a *App) openSlack(_ context.Context, files config.Files) error {
 	return nil
 }
 
-// openInbox puts the local inbox in Slack's place. TLS and passwords are for people:
-// a guarded inbox is asked in-process.
-func (a *App) openInbox(o *slack.Options, guarded bool) error {
+// openInbox puts the local inbox in Slack's place.
+func (a *App) openInbox(o *slack.Options) error {
 	var err error
 	a.inbox, err = inbox.New(inbox.Options{DB: a.state, Logger: a.logger, ExternalURL: a.external.String()})
 	if err != nil {
@@ -87,9 +90,6 @@ func (a *App) openInbox(o *slack.Options, guarded bool) error {
 	a.onClose(func() error { a.inbox.Close(); return nil })
 	o.Token, o.AppToken, o.SigningSecret = inboxToken, "", rand.Text()
 	o.APIURL = "http://" + dialable(a.listener.Addr()) + "/inbox/api/"
-	if guarded {
-		o.HTTPClient = &http.Client{Transport: inProcess{a.inbox.Handler()}}
-	}
 	return nil
 }
 

@@ -127,7 +127,7 @@ func fitting(labels map[string]string) string {
 }
 
 // count adds an alert.
-func (n *Coverage) count(p playbooks.Playbook, found, excused bool, now time.Time) { //nolint:revive // Facts, not switches.
+func (n *Coverage) count(p playbooks.Playbook, found, excused bool, now time.Time) {
 	n.Alerts++
 	switch {
 	case !found && excused:
