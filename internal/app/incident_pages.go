@@ -30,6 +30,9 @@ const (
 	whereKept  = 200
 	// whereOver is how much of an incident's beginning is searched.
 	whereOver = time.Hour
+	// shortestBefore is how much of the time before an incident its picture shows at
+	// least, and pictureBefore at most.
+	shortestBefore = 5 * time.Minute
 	// pictureAfter is how much of the time after an incident its picture shows.
 	pictureAfter = 10 * time.Minute
 )
@@ -271,7 +274,13 @@ func (f *findings) of(in incidents.Incident, now time.Time, look func(at time.Ti
 // beginning to after its end, of one that goes on the last of it.
 func (a *App) burnOf(in incidents.Incident, now time.Time) (chart.Incident, bool) {
 	id := worstOf(in)
-	from, to := in.OpenedAt.Add(-pictureBefore), now
+	to := now
+	lasted := now.Sub(in.OpenedAt)
+	if !in.ResolvedAt.IsZero() {
+		lasted = in.ResolvedAt.Sub(in.OpenedAt)
+	}
+	// A short incident must not be a line at the edge.
+	from := in.OpenedAt.Add(-min(pictureBefore, max(shortestBefore, 2*lasted)))
 	if !in.ResolvedAt.IsZero() {
 		if end := in.ResolvedAt.Add(pictureAfter); end.Before(to) {
 			to = end

@@ -86,7 +86,7 @@ func (in Incident) Noticed(zone *time.Location) []Fact {
 	}
 	facts := []Fact{{"Noticed by", words}}
 	if told := in.Of(Notified); len(told) > 0 {
-		facts = append(facts, Fact{"First told", joined(" ", told[0].Detail(), "at "+at(told[0].At)+",", sinceStart(told[0].At.Sub(in.OpenedAt)))})
+		facts = append(facts, Fact{"First told", joined(" ", cmp.Or(told[0].Data["receiver"], told[0].Detail()), "at "+at(told[0].At)+",", sinceStart(told[0].At.Sub(in.OpenedAt)))})
 	} else {
 		facts = append(facts, Fact{"First told", "nobody, as far as is known"})
 	}
