@@ -106,6 +106,15 @@ func (p *Pipeline) Settled(ctx context.Context) error {
 	return p.peer.Gossip().WaitReady(ctx)
 }
 
+// Place is how many instances notify before this one, and how many there are in all. Alone it is the first of one.
+func (p *Pipeline) Place() (position, peers int) {
+	if p.peer == nil {
+		return 0, 1
+	}
+	s := p.peer.Status()
+	return s.Position, len(s.Peers)
+}
+
 // wait is how long a notification is left to the peers before this one.
 func (p *Pipeline) wait() time.Duration {
 	if p.peer == nil {

@@ -225,6 +225,9 @@ func TestPositionsOfThreePeers(t *testing.T) {
 			if s.Wait != time.Duration(s.Position)*peerTimeout || i.wait() != s.Wait {
 				t.Errorf("%s waits %v", s.Name, s.Wait)
 			}
+			if position, peers := i.Place(); position != s.Position || peers != len(s.Peers) {
+				t.Errorf("%s is at %d of %d", s.Name, position, peers)
+			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("positions (-want +got):\n%s", diff)

@@ -101,6 +101,9 @@ func TestNotifyReceiverNamesWhatIsWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slack := &fakeSlack{}
 		i := run(t, escalationOptions(t, t.TempDir(), slack), slack)
+		if position, peers := i.Place(); position != 0 || peers != 1 {
+			t.Errorf("alone it is at %d of %d", position, peers)
+		}
 		for _, name := range []string{"nobody", "pagerduty"} {
 			if err := i.escalate(t, name, page("1")); err == nil || !strings.Contains(err.Error(), `receiver "`+name+`" reaches nobody: name one of `) {
 				t.Errorf("%s: %v", name, err)

@@ -23,7 +23,7 @@ const (
 	// tells when a silence begins or ends.
 	lookAgain = 5 * time.Second
 	// gather is how long changes of the log are gathered before they are looked at.
-	gather = 100 * time.Millisecond
+	gather = 250 * time.Millisecond
 	// callTime bounds an attempt to notify somebody. It has to be well below
 	// escalation.Lease, after which a peer tries.
 	callTime = 20 * time.Second
@@ -90,11 +90,8 @@ func (a *App) openEscalation(_ context.Context, files config.Files) error {
 		call: a.slack.Call, release: a.slack.Release, notify: a.pipeline.NotifyReceiver, open: a.pipeline.Incidents,
 		exhausted: a.exhausted,
 		turn: func() turn {
-			c := a.pipeline.Status().Cluster
-			if c == nil {
-				return turn{}
-			}
-			return turn{position: c.Position, peers: len(c.Peers), each: each}
+			position, peers := a.pipeline.Place()
+			return turn{position: position, peers: peers, each: each}
 		},
 	}
 	return nil
@@ -145,6 +142,7 @@ func (e *escalator) run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case <-timer.C:
+			case <-e.finished: // What follows from it does not wait.
 			}
 		}
 	}
@@ -168,7 +166,7 @@ func (e *escalator) lookAt(ctx context.Context, now time.Time) time.Time {
 	for _, head := range e.log.List(incidents.Filter{Open: true}) {
 		open[head.ID] = true
 		e.watch(head.ID, now)
-		if in, ok := e.log.OpenGroup(head.GroupKey); ok && in.ID == head.ID {
+		if in, ok := e.log.Told(head.ID); ok && in.ID == head.ID {
 			l.at(ctx, in)
 		}
 	}
@@ -176,7 +174,7 @@ func (e *escalator) lookAt(ctx context.Context, now time.Time) time.Time {
 		if open[id] {
 			continue
 		}
-		in, ok := e.log.Get(id)
+		in, ok := e.log.Told(id)
 		if !ok || in.ID != id || in.State != incidents.StateResolved || now.Sub(in.ResolvedAt) > afterEnd || l.at(ctx, in) {
 			delete(e.watched, id) // It is over, or another incident has taken it in.
 		}

@@ -539,7 +539,12 @@ func TestSilencedIncidentWaits(t *testing.T) {
 		if got := i.heard.said; len(got) != 1 || !strings.Contains(got[0], "direct to U0ANN00001") || !strings.HasPrefix(got[0], "1h5m") {
 			i.t.Errorf("after the silence: %q", got)
 		}
-		i.said("3m0s The escalation policy page waits: nobody is to be notified of this now")
+		paused := slices.ContainsFunc(i.timeline(), func(s string) bool {
+			return strings.HasPrefix(s, "3m") && strings.HasSuffix(s, "s The escalation policy page waits: nobody is to be notified of this now")
+		})
+		if !paused {
+			i.t.Errorf("the log does not say that it waits: %q", i.timeline())
+		}
 	})
 }
 
@@ -706,4 +711,53 @@ func TestRouteThatContinues(t *testing.T) {
 		pass(time.Hour)
 		i.want("5m2s direct to U0ANN00001", "10m2s <@U0BOB00001> in the channel", "20m2s pagerduty")
 	})
+}
+
+// BenchmarkLook is one look at a storm: a thousand incidents are open, each with a
+// policy that waits.
+func BenchmarkLook(b *testing.B) {
+	dir := b.TempDir()
+	file := filepath.Join(dir, "oncall.yaml")
+	if err := os.WriteFile(file, []byte(pageRoster+ladder), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	roster, err := oncall.Load(file, "", time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	db, err := store.OpenState(filepath.Join(dir, "state.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	log, err := incidents.Open(b.Context(), incidents.Options{DB: db})
+	if err != nil {
+		b.Fatal(err)
+	}
+	labels := map[string]string{"alertname": "Burn", "severity": "page", "team": "share"}
+	now := time.Now()
+	var open []notifiers.Incident
+	for n := range 1000 {
+		key, print := fmt.Sprintf("{}:{n=%d}", n), fmt.Sprint(n)
+		alert := incidents.Alert{Fingerprint: print, Labels: labels, StartsAt: now}
+		if err := log.Observe(b.Context(), incidents.Group{Key: key, Receiver: "slack", At: now, Alerts: []incidents.Alert{alert}}); err != nil {
+			b.Fatal(err)
+		}
+		if err := log.Tell(b.Context(), key, incidents.Event{Kind: incidents.PolicyChecked, At: now, Data: map[string]string{dataClock: "begun", dataPolicy: "page"}}); err != nil {
+			b.Fatal(err)
+		}
+		if err := log.Tell(b.Context(), key, incidents.Event{Kind: incidents.Acknowledged, At: now}); err != nil {
+			b.Fatal(err)
+		}
+		open = append(open, notifiers.Incident{GroupKey: key, State: notifiers.Active, Alerts: []notifiers.IncidentAlert{{Fingerprint: print}}})
+	}
+	e := &escalator{
+		log: log, logger: slog.New(slog.DiscardHandler), roster: func() *oncall.Roster { return roster },
+		open: func() []notifiers.Incident { return open }, exhausted: func([]string) bool { return false }, turn: func() turn { return turn{} },
+		busy: map[string]bool{}, watched: map[string]time.Time{},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		e.lookAt(b.Context(), now)
+	}
 }

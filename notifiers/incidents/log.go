@@ -258,6 +258,18 @@ func (l *Log) OpenGroup(groupKey string) (Incident, bool) {
 	return r.whole(), true
 }
 
+// Told returns the incident with an ID as it is in memory: with what was told of it, and
+// nothing else. It is cheaper than Get, for those who look at many.
+func (l *Log) Told(id string) (Incident, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.records[id]
+	if r == nil || r.in.ID == "" {
+		return Incident{}, false
+	}
+	return r.whole(), true
+}
+
 // Changed returns a channel that is closed when anything changes from now on.
 func (l *Log) Changed() <-chan struct{} {
 	l.mu.Lock()

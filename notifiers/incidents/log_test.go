@@ -149,6 +149,12 @@ func TestLifeOfAnIncident(t *testing.T) {
 	if !ok || in.State != StateAcknowledged || in.Owner != "Ada" || in.OwnerID != "U1" || in.Firing != 2 {
 		t.Fatalf("after the acknowledgment: %+v, %t", in, ok)
 	}
+	if told, ok := w.Told(in.ID); !ok || cmp.Diff(in, told) != "" {
+		t.Errorf("told %t (-by group +by ID)\n%s", ok, cmp.Diff(in, told))
+	}
+	if _, ok := w.Told("none"); ok {
+		t.Error("an incident is known that never was")
+	}
 	w.at(2 * time.Minute).tell(Event{Kind: AckTimedOut})
 	if in, _ := w.OpenGroup("g"); in.State != StateTriggered || in.Owner != "" || !in.AcknowledgedAt.Equal(noon().Add(time.Minute)) {
 		t.Errorf("after the acknowledgment timed out: %+v", in)
