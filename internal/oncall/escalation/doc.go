@@ -7,10 +7,10 @@
 // while it is silenced, and goes on from where it stood.
 //
 // Due is a pure function of a policy, of what happened to an incident, and of the
-// time. There are no timers to keep: what was done is in the incident's events, whose
-// actions have IDs that are functions of policy, round and step, so that a restart or a peer
-// comes to the same answer. Whoever carries an action out tells the events first that
-// it does, and afterwards what came of it.
+// time. There are no timers to keep: what was done is in the incident's events, and
+// the IDs of actions are functions of policy, round and step, so that a restart or a
+// peer comes to the same answer. Whoever carries an action out tells the events first
+// that it does, and afterwards what came of it.
 //
 //	actions, next := policy.Due(incident, time.Now())
 package escalation
