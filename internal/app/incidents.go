@@ -18,6 +18,10 @@ const (
 	// noteTime bounds what a page waits for the log of incidents: an event that cannot be
 	// written in time is kept in memory and tried again.
 	noteTime = 2 * time.Second
+	// longestBurn is how far back the beginning of a burn is looked for, in steps of
+	// burnStep: over the long window of the usual page.
+	longestBurn = time.Hour
+	burnStep    = 10 * time.Second
 	// measureTime bounds the reading of the ledger for one objective of an incident.
 	measureTime = 5 * time.Second
 )
@@ -79,11 +83,12 @@ func (a *App) logFault(what string, err error) {
 	}
 }
 
-// measure tells what an objective has counted, and the share of its period's budget
-// that the bad events took.
+// measure tells what an objective has counted since the burning began, and the share
+// of its period's budget that the bad events took.
 func (a *App) measure(objective string, from, to time.Time) (incidents.Impact, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), measureTime)
 	defer cancel()
+	from = a.burningSince(objective, from)
 	t, err := a.engine.Tally(ctx, objective, from, to)
 	if err != nil {
 		return incidents.Impact{}, err
@@ -94,6 +99,29 @@ func (a *App) measure(objective string, from, to time.Time) (incidents.Impact, e
 		impact.Spent = bad / status.Allowed
 	}
 	return impact, nil
+}
+
+// burningSince is when that began which an alert fired about at a time: the alert
+// comes only once a part of the budget is gone. It is the time from which on more
+// events were bad than the budget allows, taken together; the alert's own time where
+// that is not known any more.
+func (a *App) burningSince(objective string, fired time.Time) time.Time {
+	course, err := a.engine.Course(objective, fired.Add(-longestBurn), fired, burnStep)
+	if err != nil {
+		return fired
+	}
+	since, least, sum := fired, 0.0, 0.0
+	for i := len(course.Points) - 1; i >= 0; i-- {
+		p := course.Points[i]
+		if math.IsNaN(p.Total) || math.IsNaN(p.Bad) {
+			continue
+		}
+		// What the step adds to the excess; the beginning is where it is largest to the end.
+		if sum -= p.Bad - course.Budget*p.Total; sum < least {
+			least, since = sum, p.At.Add(-course.Step)
+		}
+	}
+	return since
 }
 
 // reconcileIncidents resolves the incidents that ended while nobody looked: while the
