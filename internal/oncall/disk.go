@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/tables"
 )
 
 // disk keeps overrides. Times are milliseconds since 1970; 0 is none.
@@ -35,46 +37,11 @@ func migrations() []string {
 }
 
 func (d disk) migrate(ctx context.Context) error {
-	if _, err := d.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS oncall_schema (version INTEGER NOT NULL)`); err != nil {
-		return fmt.Errorf("create table oncall_schema: %w", err)
-	}
-	var version int
-	if err := d.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM oncall_schema`).Scan(&version); err != nil {
-		return fmt.Errorf("read version of the on-call tables: %w", err)
-	}
-	steps := migrations()
-	if version > len(steps) {
-		return fmt.Errorf("the on-call tables have version %d, this program knows %d: use the newer program", version, len(steps))
-	}
-	for i := version; i < len(steps); i++ {
-		err := d.write(ctx, func(tx *sql.Tx) error {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO oncall_schema (version) VALUES (?)`, i+1); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, steps[i])
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("bring the on-call tables to version %d: %w", i+1, err)
-		}
-	}
-	return nil
+	return tables.Schema{Of: "on-call", Table: "oncall_schema", Steps: migrations()}.Migrate(ctx, d.db)
 }
 
-// write runs a transaction.
 func (d disk) write(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := d.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	if err := do(tx); err != nil {
-		_ = tx.Rollback() // the error that counts is err
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return tables.Write(ctx, d.db, do)
 }
 
 // add stores an override and returns it with its ID.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/tables"
 )
 
 // disk is the log's part of the state database. Events are what counts; the other
@@ -52,47 +54,11 @@ func migrations() []string {
 }
 
 func (d disk) migrate(ctx context.Context) error {
-	if _, err := d.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS incident_schema (version INTEGER NOT NULL)`); err != nil {
-		return fmt.Errorf("create table incident_schema: %w", err)
-	}
-	var version int
-	if err := d.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM incident_schema`).Scan(&version); err != nil {
-		return fmt.Errorf("read version of the incidents' tables: %w", err)
-	}
-	steps := migrations()
-	if version > len(steps) {
-		return fmt.Errorf("the incidents' tables have version %d, this program knows %d: use the newer program", version, len(steps))
-	}
-	for i := version; i < len(steps); i++ {
-		err := d.write(ctx, func(tx *sql.Tx) error {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO incident_schema (version) VALUES (?)`, i+1); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, steps[i])
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("bring the incidents' tables to version %d: %w", i+1, err)
-		}
-	}
-	return nil
+	return tables.Schema{Of: "incidents", Table: "incident_schema", Steps: migrations()}.Migrate(ctx, d.db)
 }
 
-// write runs a transaction. Its first statement must write, so that SQLite takes the
-// lock at once instead of failing later.
 func (d disk) write(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := d.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	if err := do(tx); err != nil {
-		_ = tx.Rollback() // the error that counts is err
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return tables.Write(ctx, d.db, do)
 }
 
 // row is the head of an incident with the IDs that its events name it by.
