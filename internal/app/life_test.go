@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/watchtower-hub/watchtower/internal/inbox"
+	"github.com/watchtower-hub/watchtower/notifiers/incidents"
 )
 
 // lifeRoute notifies of changes and repeats fast enough for a test.
@@ -62,13 +63,13 @@ func TestLifeOfAnIncident(t *testing.T) {
 		return m.ThreadTS == page.TS && strings.Contains(m.Text, "Still firing") && strings.HasPrefix(m.Text, "<@") && !m.Broadcast
 	})
 	press(ctx, t, "Escalate")
-	press(ctx, t, "Escalate") // the dialog that asks whether to
+	waitFor(ctx, t, `document.querySelector("dialog[open]")`) // it asks whether to
+	press(ctx, t, "Escalate")
 	w.expect("the call for help", func(m inbox.Message) bool {
 		return m.ThreadTS == page.TS && m.Broadcast && strings.HasPrefix(m.Text, "🚨 <!channel>")
 	})
 
-	press(ctx, t, "Silence…")
-	waitFor(ctx, t, `document.querySelector("dialog[open] textarea")`)
+	w.openForm(ctx, t)
 	run(ctx, t, chromedp.SendKeys(`dialog[open] textarea`, "The disk is being grown"))
 	press(ctx, t, "Silence")
 	w.expect("the silence", func(m inbox.Message) bool {
@@ -92,6 +93,24 @@ func TestLifeOfAnIncident(t *testing.T) {
 	}
 	w.app.slack.Finish(t.Context(), w.app.pipeline.Firing)
 	w.expect("the finished page", func(m inbox.Message) bool { return m.TS == page.TS && strings.HasPrefix(m.Text, "✅ Resolved") })
+
+	// What happened is on the incident's page, and one click from there in its
+	// post-mortem.
+	w.app.logFault("check", w.app.incidentLog.Reconcile(t.Context(), w.app.firingGroups(), w.app.pipeline.Firing))
+	w.incident("its end", "1", func(in incidents.Incident) bool { return in.State == incidents.StateResolved })
+	for _, want := range []string{"Acknowledged", "Look at the disk", "The disk is being grown", "Resolved"} {
+		visit(ctx, t, w.url("/incidents/1"), want)
+	}
+	link, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("a")].find(a => a.innerText.includes("Post-mortem")).getAttribute("href")`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, document := w.get(link) // it is a file to download
+	for _, want := range []string{"# ", "Disk of db-1 is full", "## Timeline", "The disk is being grown"} {
+		if !strings.Contains(document, want) {
+			t.Errorf("the post-mortem does not say %q:\n%s", want, document)
+		}
+	}
 }
 
 // press clicks the first visible button with that label, a dialog's before the
@@ -102,6 +121,22 @@ func press(ctx context.Context, t *testing.T, label string) {
 		.find(b => (b.innerText || b.value || "").trim() === ` + quoted(label) + ` && b.offsetParent !== null)`
 	waitFor(ctx, t, find)
 	run(ctx, t, chromedp.Evaluate[chromedp.Void]("void "+find+".click()"))
+}
+
+// openForm presses Silence… until the form is there: on a busy machine a click may
+// take longer than the three seconds that Slack gives to open one.
+func (w *world) openForm(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for range 10 {
+		press(ctx, t, "Silence…")
+		for end := time.Now().Add(6 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if open, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.querySelector("dialog[open] textarea") !== null`)); err == nil && open {
+				return
+			}
+		}
+	}
+	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	t.Fatalf("the form never opened:\n%s", text)
 }
 
 func quoted(s string) string {
