@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/config"
@@ -111,8 +112,7 @@ func (a *App) burningSince(objective string, fired time.Time) time.Time {
 		return fired
 	}
 	since, least, sum := fired, 0.0, 0.0
-	for i := len(course.Points) - 1; i >= 0; i-- {
-		p := course.Points[i]
+	for _, p := range slices.Backward(course.Points) {
 		if math.IsNaN(p.Total) || math.IsNaN(p.Bad) {
 			continue
 		}
