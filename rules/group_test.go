@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -451,9 +452,11 @@ func TestGroupsWhileAllRuns(t *testing.T) {
 		}
 	})
 	work.Wait()
+	for slices.ContainsFunc(e.Statuses(), func(s Status) bool { return s.Restoring != nil }) {
+		time.Sleep(time.Millisecond)
+	}
 	cancel()
 	run.Wait()
-	e.restoreAll(t.Context(), nil)
 	all := e.Statuses()
 	if len(all) != kept+1 {
 		t.Errorf("%d objectives, want the whole and %d groups", len(all), kept)

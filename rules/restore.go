@@ -68,7 +68,11 @@ func (e *Engine) restoreWaiting(ctx context.Context, snap *snapshot) bool {
 		wg.Go(func() {
 			for tr := range work {
 				progress.begin(tr)
-				if err := e.restore(ctx, tr, snap.track(tr)); err != nil && ctx.Err() == nil {
+				err := e.restore(ctx, tr, snap.track(tr))
+				if ctx.Err() != nil {
+					continue // the engine stops: a half-read history is not saved as a whole one
+				}
+				if err != nil {
 					// Counting from now on is better than not at all.
 					e.logger.Error("history of an objective is incomplete", "objective", tr.id, "err", err)
 				}
@@ -223,6 +227,7 @@ type replayer struct {
 	bulk    *ledger.Bulk
 	fine    *fineSlices
 	counted int
+	every   int64 // the interval that was learned last
 	// met are the series read so far, visited those of the stretch being read.
 	met, visited map[*source]bool
 }
@@ -353,8 +358,19 @@ func (r *replayer) take(s *source, in sample) {
 	s.remember(in.t)
 	if s.vouches(in) {
 		r.bulk.Arrive(in.t, reach)
-		r.tr.every = int64(c.Interval)
+		r.learn(int64(c.Interval))
 	}
+}
+
+// learn keeps the interval at which samples arrive, which a status tells meanwhile.
+func (r *replayer) learn(every int64) {
+	if every == r.every {
+		return
+	}
+	r.every = every
+	r.tr.mu.Lock()
+	r.tr.every = every
+	r.tr.mu.Unlock()
 }
 
 // fineSlices gathers the slices of a backfill for the disk.
