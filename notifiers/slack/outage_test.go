@@ -411,6 +411,7 @@ func TestOneSlowChannelDoesNotHoldTheOthers(t *testing.T) {
 func TestDiskFullDoesNotLoseThePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newFakeSlack())
+		synctest.Wait() // what Run does at its start is done: it holds a lock while it waits for the database
 		if _, err := r.opts.DB.ExecContext(t.Context(), `DROP TABLE slack_outbox`); err != nil {
 			t.Fatal(err)
 		}
