@@ -477,3 +477,22 @@ func TestGroupsWhileAllRuns(t *testing.T) {
 		tr.mu.Unlock()
 	}
 }
+
+// TestHalfReadIsNotRestored stops the engine while it restores: what was not read
+// waits for the next start.
+func TestHalfReadIsNotRestored(t *testing.T) {
+	e, err := NewEngine(EngineOptions{Objectives: []Objective{shareObjective()}, Store: newMemStore(), Ledger: newMemStore(), Query: noQuery})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	e.restoreWaiting(ctx, nil)
+	if s := e.Statuses()[0]; s.Restoring == nil {
+		t.Error("an objective whose history was not read is called restored")
+	}
+	e.restoreWaiting(t.Context(), nil)
+	if s := e.Statuses()[0]; s.Restoring != nil {
+		t.Error("the next start does not restore it")
+	}
+}
