@@ -183,17 +183,12 @@ func (w *world) post(url, contentType string, body []byte) (status int, answer s
 // alert posts alerts as an outside Prometheus does.
 func (w *world) alert(until time.Time, name, service string, instances ...string) {
 	w.t.Helper()
-	began := time.Now()
-	if len(instances) == 1 {
-		// What began before group_wait goes out at once, so the first of several would go alone.
-		began = began.Add(-time.Minute)
-	}
 	var list []map[string]any
 	for _, instance := range instances {
 		list = append(list, map[string]any{
 			"labels":      map[string]string{"alertname": name, "service": service, "instance": instance, "severity": "page"},
 			"annotations": map[string]string{"summary": "Disk of " + instance + " is full"},
-			"startsAt":    began, "endsAt": until,
+			"startsAt":    time.Now().Add(-time.Minute), "endsAt": until,
 		})
 	}
 	body, err := json.Marshal(list)
