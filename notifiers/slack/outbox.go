@@ -252,7 +252,8 @@ func (o *outbox) put(rec *record, p payload, in *incident) *waiter {
 		r = &row{id: newID(), rec: rec, seq: o.seq, kind: kindPage, createdAt: in.At, payload: p}
 		rec.rows = append(rec.rows, r)
 	}
-	rec.state, rec.updatedAt, rec.memory.Incident = p.State, in.At, in.kept()
+	rec.state, rec.memory.Incident = p.State, in.kept()
+	rec.touch(in.At)
 	rec.memory.Owner, rec.idle = o.self, 0
 	o.save(func(ctx context.Context, tx *sql.Tx) error {
 		if err := saveRecord(ctx, tx, rec); err != nil {

@@ -223,6 +223,9 @@ func (rec *record) continues(in *incident) bool {
 	if rec.ts == "" && len(rec.rows) > 0 {
 		return true
 	}
+	if rec.endedByPeer() {
+		return false
+	}
 	known := rec.wanted()
 	for _, a := range in.alerts(firing) {
 		if !slices.Contains(known, a.ID) {

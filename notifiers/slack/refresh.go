@@ -41,7 +41,8 @@ func (o *outbox) stale(now time.Time) []string {
 	defer o.mu.Unlock()
 	var keys []string
 	for key, rec := range o.records {
-		idle := rec.ts != "" && len(rec.rows) == 0 && rec.state == firing && rec.memory.Storm == nil && rec.memory.Owner == o.self
+		ours := rec.memory.Owner == o.self || rec.memory.Owner == "" // written before there was a cluster
+		idle := rec.ts != "" && len(rec.rows) == 0 && rec.state == firing && rec.memory.Storm == nil && ours
 		if idle && now.Sub(rec.memory.Incident.At) >= refreshMuch {
 			keys = append(keys, key)
 		}

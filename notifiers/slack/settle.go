@@ -26,14 +26,8 @@ func (o *outbox) settle(l *lane, j *job, out outcome) {
 		return
 	}
 	if j.fileID == "" { // else Slack was not called
-		o.metrics.requests.WithLabelValues(j.method(), "ok").Inc()
+		o.answeredWell(l, j, now)
 	}
-	if l.failures > 0 {
-		o.logger.Info("slack answers again", "channel", j.row.rec.channel, "failures", l.failures)
-	}
-	l.failures = 0
-	o.stats.Sent++
-	o.stats.LastSentAt = now
 	switch {
 	case j.row.kind == kindPicture:
 		o.settlePicture(j.row, out.fileID)
@@ -45,6 +39,17 @@ func (o *outbox) settle(l *lane, j *job, out outcome) {
 	default:
 		o.settleRoot(j, out, now)
 	}
+}
+
+// answeredWell counts a call that Slack took.
+func (o *outbox) answeredWell(l *lane, j *job, now time.Time) {
+	o.metrics.requests.WithLabelValues(j.method(), "ok").Inc()
+	if l.failures > 0 {
+		o.logger.Info("slack answers again", "channel", j.row.rec.channel, "failures", l.failures)
+	}
+	l.failures = 0
+	o.stats.Sent++
+	o.stats.LastSentAt = now
 }
 
 func (o *outbox) settleThread(r *row) {
@@ -105,6 +110,7 @@ func (o *outbox) below(r *row) []*row {
 func (o *outbox) complete(r *row, below []*row, now time.Time) {
 	rec := r.rec
 	rec.remove(r)
+	rec.touch(rec.updatedAt) // peers know it as it was when it was queued
 	o.metrics.delivery.Observe(now.Sub(r.createdAt).Seconds())
 	if rec.memory.Storm != nil {
 		rec.memory.Storm.Told = max(rec.memory.Storm.Told, r.payload.Upto)

@@ -116,12 +116,12 @@ func (o *outbox) learn(p sharedPage) {
 	defer o.mu.Unlock()
 	rec := o.records[p.Key]
 	switch {
-	case rec == nil && p.Closed:
-		return // that it is over is all there is to know
+	case rec == nil && (p.Closed || p.State == resolved):
+		return // that it is over is all there is to know, and who ends it sees to that
 	case rec == nil:
 		rec = &record{id: p.ID, key: p.Key, workspace: ownWorkspace, channel: p.Channel}
 		o.records[p.Key] = rec
-	case rec.memory.Digest != "" || rec.ts != "" && rec.ts != p.TS || !p.UpdatedAt.After(rec.updatedAt):
+	case rec.memory.Digest != "" || rec.ts != "" && rec.ts != p.TS && !rec.endedByPeer() || !p.UpdatedAt.After(rec.updatedAt):
 		return // ours is another page, or newer
 	case len(rec.rows) > 0 && rec.rows[0].flying:
 		return // what we are saying is on its way, and is told when it is there
@@ -156,6 +156,19 @@ func (o *outbox) learn(p sharedPage) {
 		}
 		return nil
 	})
+}
+
+// endedByPeer reports a page of which a peer has told that it is over: that one sees to
+// the end, and what fires from now on is another incident.
+func (rec *record) endedByPeer() bool { return rec.state == resolved && len(rec.rows) == 0 }
+
+// touch sets when a record was changed last, after every change before: peers take
+// only what is later than what they know, and clocks differ.
+func (rec *record) touch(at time.Time) {
+	if !at.After(rec.updatedAt) {
+		at = rec.updatedAt.Add(time.Millisecond)
+	}
+	rec.updatedAt = at
 }
 
 // leftToPeer reports a page that another instance looks after, and counts the sweeps

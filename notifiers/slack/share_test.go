@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -95,6 +96,52 @@ func TestPairSharesItsPages(t *testing.T) {
 		}
 		if page := a.onePage(); ended != 1 || !strings.HasPrefix(page.Text, "✅") {
 			t.Errorf("the end was said %d times: %q", ended, page.Text)
+		}
+	})
+}
+
+// What ended is over at both instances: the same alert opens a new page at either, however
+// little of the end a peer has heard.
+func TestPairOpensANewPageAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFakeSlack()
+		a, b := pair(t, fake)
+		lost := false
+		a.ShareWith("a", func(text []byte) {
+			if lost && strings.Contains(string(text), `"closed":true`) {
+				return
+			}
+			if err := b.Merge(slices.Clone(text)); err != nil {
+				t.Errorf("merge: %v", err)
+			}
+		})
+		both := func() { a.settled(); b.settled(); synctest.Wait() }
+		for i, next := range []*rig{a, b, a, b, a} {
+			lost = i >= 2
+			time.Sleep(time.Hour)
+			al := fires(share(), time.Now())
+			next.notify(group{reason: notify.ReasonFirstNotification}, al)
+			both()
+			if pages := len(fake.pages("oncall")); pages != i+1 {
+				t.Fatalf("%d pages after incident %d", pages, i+1)
+			}
+			time.Sleep(time.Minute)
+			a.notify(group{reason: notify.ReasonAllAlertsResolved}, ends(al, time.Now()))
+			both()
+			for from, to := range map[*rig]*rig{a: b, b: a} { // as when the two meet
+				state, err := from.MarshalBinary()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := to.Merge(state); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, page := range fake.pages("oncall") {
+			if !strings.HasPrefix(page.Text, "✅") {
+				t.Errorf("%q", page.Text)
+			}
 		}
 	})
 }
