@@ -243,7 +243,7 @@ func checkSections(t *testing.T, p Playbook) {
 	if n := utf8.RuneCountInString(p.Summary()); n < 60 || n > 320 {
 		t.Errorf("the summary has %d characters: %s", n, p.Summary())
 	}
-	steps := p.FirstSteps(3)
+	steps := firstSteps(p, 3)
 	for _, step := range steps {
 		if !strings.HasPrefix(step, "**") || utf8.RuneCountInString(step) > 700 {
 			t.Errorf("a first step has to begin with what to do, and be short:\n%s", step)
@@ -288,7 +288,7 @@ func TestFirstLookGolden(t *testing.T) {
 	var b strings.Builder
 	for _, p := range load(t).All() {
 		fmt.Fprintf(&b, "# %s (%s)\n\n%s\n\n", p.Title, p.ID, p.Summary())
-		for i, step := range p.Fill(map[string]string{"service": "share"}).FirstSteps(3) {
+		for i, step := range firstSteps(p.Fill(map[string]string{"service": "share"}), 3) {
 			fmt.Fprintf(&b, "%d. %s\n\n", i+1, step)
 		}
 	}

@@ -49,21 +49,6 @@ func (p Playbook) Steps() []Step {
 	return out
 }
 
-// FirstSteps returns the first n steps as Markdown, without their numbers, as First
-// chooses them. Queries stay, with their answers behind them.
-func (p Playbook) FirstSteps(n int) []string {
-	lines := splitLines(p.Body)
-	var steps []Step
-	for _, s := range findSteps(lines) {
-		steps = append(steps, Step{Section: s.section, Text: s.text(lines)})
-	}
-	var texts []string
-	for _, s := range First(steps, n) {
-		texts = append(texts, onPhone(s.Text))
-	}
-	return texts
-}
-
 // First chooses at most n of the steps, in their order. The first of Mitigate always
 // has a place among them: it is the quickest way to help.
 func First(steps []Step, n int) []Step {
