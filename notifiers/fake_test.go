@@ -25,6 +25,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	promrules "github.com/prometheus/prometheus/rules"
 	"go.uber.org/goleak"
+
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -124,11 +126,11 @@ func (r *fakeSlackReceiver) Notify(ctx context.Context, alerts ...*alert.Alert) 
 	slices.Sort(n.firing)
 	slices.Sort(n.resolved)
 	if store, ok := notify.NflogStore(ctx); ok {
-		if n.ts, ok = store.GetStr(storedTS); !ok {
+		if n.ts, ok = store.GetStr(slack.StoreTS); !ok {
 			n.ts = fmt.Sprintf("%d.%06d", n.at.Unix(), len(r.slack.told))
 		}
-		store.SetStr(storedTS, n.ts)
-		store.SetStr(storedChannel, "C-"+r.name)
+		store.SetStr(slack.StoreTS, n.ts)
+		store.SetStr(slack.StoreChannel, "C-"+r.name)
 	}
 	r.slack.told = append(r.slack.told, n)
 	return false, nil
@@ -162,12 +164,12 @@ type instance struct {
 	stop  func() // Ends Run and waits for it.
 }
 
-func options(dir string, slack *fakeSlack) Options {
-	return Options{Dir: dir, Slack: slack.builder, ExternalURL: &url.URL{Scheme: "http", Host: "watchtower.test"}}
+func options(dir string, s *fakeSlack) Options {
+	return Options{Dir: dir, Slack: s.builder, ExternalURL: &url.URL{Scheme: "http", Host: "watchtower.test"}}
 }
 
 // run starts a pipeline that ends with the test at the latest.
-func run(tb testing.TB, opts Options, slack *fakeSlack) *instance {
+func run(tb testing.TB, opts Options, s *fakeSlack) *instance {
 	tb.Helper()
 	p, err := New(opts)
 	if err != nil {
@@ -184,14 +186,14 @@ func run(tb testing.TB, opts Options, slack *fakeSlack) *instance {
 		}
 	})
 	tb.Cleanup(stop)
-	return &instance{Pipeline: p, slack: slack, stop: stop}
+	return &instance{Pipeline: p, slack: s, stop: stop}
 }
 
 // runDefault starts a pipeline with the built-in route on dir.
 func runDefault(tb testing.TB, dir string) *instance {
 	tb.Helper()
-	slack := &fakeSlack{}
-	return run(tb, options(dir, slack), slack)
+	s := &fakeSlack{}
+	return run(tb, options(dir, s), s)
 }
 
 // advance lets fake time pass until everything rests at the end of d.

@@ -5,13 +5,8 @@ import (
 
 	"github.com/prometheus/alertmanager/nflog"
 	"github.com/prometheus/alertmanager/nflog/nflogpb"
-)
 
-// The keys under which Slack notes in the notification log where a page is; Alertmanager's own Slack integration uses
-// the same.
-const (
-	storedChannel = "channelId"
-	storedTS      = "threadTs"
+	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
 // Page says where in Slack the page of a group is.
@@ -35,8 +30,8 @@ func (p *Pipeline) Posted(receiver string, index int, groupKey string) (Page, bo
 		return Page{}, false
 	}
 	store := nflog.NewStore(entries[0])
-	channelID, _ := store.GetStr(storedChannel)
-	ts, _ := store.GetStr(storedTS)
+	channelID, _ := store.GetStr(slack.StoreChannel)
+	ts, _ := store.GetStr(slack.StoreTS)
 	if channelID == "" || ts == "" {
 		return Page{}, false
 	}

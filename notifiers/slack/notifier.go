@@ -18,11 +18,11 @@ import (
 	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
-// Keys in the notification log's store, which peers share; Alertmanager's own
-// notifier uses the same.
+// Keys in the notification log's store, which peers share, under which it says where
+// a page is; Alertmanager's own notifier uses the same.
 const (
-	storeTS      = "threadTs"
-	storeChannel = "channelId"
+	StoreTS      = "threadTs"
+	StoreChannel = "channelId"
 )
 
 // firstSteps is how many steps that are not done yet the page shows.
@@ -91,8 +91,8 @@ func (n *notifier) finish(ctx context.Context, channel string, d delivery) (bool
 		return false, notify.NewErrorWithReason(d.fault.reason, fmt.Errorf("slack channel %q: %w", channel, d.fault))
 	}
 	if store, ok := notify.NflogStore(ctx); ok && store != nil && d.ts != "" {
-		store.SetStr(storeTS, d.ts)
-		store.SetStr(storeChannel, d.channelID)
+		store.SetStr(StoreTS, d.ts)
+		store.SetStr(StoreChannel, d.channelID)
 	}
 	return false, nil
 }
@@ -126,8 +126,8 @@ func (n *notifier) request(ctx context.Context, groupKey string, alerts []*amale
 	req.reason, _ = notify.NotificationReason(ctx)
 	req.repeat, _ = notify.RepeatInterval(ctx)
 	if store, ok := notify.NflogStore(ctx); ok && store != nil {
-		ts, _ := store.GetStr(storeTS)
-		if channelID, _ := store.GetStr(storeChannel); channelID != "" && ts != "" {
+		ts, _ := store.GetStr(StoreTS)
+		if channelID, _ := store.GetStr(StoreChannel); channelID != "" && ts != "" {
 			req.known = answered{channelID, ts}
 		}
 	}
