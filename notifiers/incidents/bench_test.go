@@ -32,7 +32,7 @@ func BenchmarkNothingNew(b *testing.B) {
 	w.at(time.Second)
 	for n := range 1000 {
 		w.mu.Lock()
-		w.tellLocked(w.observed(b.Context(), Group{Key: fmt.Sprint(n), Receiver: "oncall", At: w.now, Alerts: []Alert{alert("Slow", 0)}})...)
+		w.tellLocked(w.observed(Group{Key: fmt.Sprint(n), Receiver: "oncall", At: w.now, Alerts: []Alert{alert("Slow", 0)}})...)
 		w.mu.Unlock()
 	}
 	g := Group{Key: "7", Receiver: "oncall", At: w.now, Alerts: []Alert{alert("Slow", 0)}}

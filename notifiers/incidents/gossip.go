@@ -3,6 +3,7 @@ package incidents
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -81,16 +82,28 @@ func (p peers) MarshalBinary() ([]byte, error) {
 	l := p.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	since := l.o.Now().Add(-shared)
+	now := l.o.Now()
 	all := slices.SortedFunc(l.allLocked(), func(a, b *record) int {
 		return cmp.Or(b.end().Compare(a.end()), b.in.OpenedAt.Compare(a.in.OpenedAt))
 	})
-	m := message{Annotations: l.notes}
-	size := 0
+	var m message
+	size, over := 0, 0
+	for _, a := range slices.Backward(l.notes) {
+		if size += a.size(); a.At.Before(now.Add(-remembered)) || size > maxState/4 {
+			break
+		}
+		m.Annotations = append(m.Annotations, a)
+	}
 	for _, r := range all {
+		if r.in.State == StateResolved {
+			over++
+		}
+		if over > maxRemembered || r.end().Before(now.Add(-remembered)) {
+			break // What is told is remembered anew: nobody would ever forget it.
+		}
 		var events []Event
 		for _, e := range r.events {
-			if r.end().After(since) || e.Kind == Opened || e.Kind == Resolved {
+			if r.end().After(now.Add(-shared)) || e.Kind == Opened || e.Kind == Resolved {
 				events = append(events, e)
 				size += e.size()
 			}
@@ -104,6 +117,15 @@ func (p peers) MarshalBinary() ([]byte, error) {
 		}
 	}
 	return json.Marshal(m)
+}
+
+// size is about how long an annotation is as JSON.
+func (a *Annotation) size() int {
+	n := 120 + len(a.ID) + len(a.Text) + len(a.Service) + len(a.Link)
+	for _, tag := range a.Tags {
+		n += len(tag) + 3
+	}
+	return n
 }
 
 // size is about how long an event is as JSON.
@@ -158,19 +180,50 @@ func (p peers) Merge(b []byte) error {
 	return nil
 }
 
-// takeTold adds what peers have told to memory.
+// takeTold adds what peers have told to memory. Events of an incident that cannot be read
+// now are left out: peers tell them again when they meet.
 func (l *Log) takeTold() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	m := l.told
 	l.told = message{}
+	unknown := map[string]bool{}
+	for _, e := range m.Events {
+		unknown[e.Incident] = l.records[e.Incident] == nil
+	}
+	l.mu.Unlock()
+	unreadable := l.fetchAll(unknown)
+	m.Events = slices.DeleteFunc(m.Events, func(e Event) bool { return unreadable[e.Incident] })
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.takeLocked(m.Events, false)
 	for _, a := range m.Annotations {
 		l.annotateLocked(a)
 	}
+	if len(m.Firing) == 0 {
+		return
+	}
+	last := l.newestLocked()
 	for _, key := range m.Firing {
-		if r := l.newest(key); r != nil && r.in.State != StateResolved {
+		if r := last[key]; r != nil && r.in.State != StateResolved {
 			l.there[key] = l.o.Now()
 		}
 	}
+}
+
+// fetchAll fetches the incidents that are marked, and returns those that could not be read.
+func (l *Log) fetchAll(ids map[string]bool) (failed map[string]bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), diskTimeout)
+	defer cancel()
+	failed = map[string]bool{}
+	for id, wanted := range ids {
+		if !wanted {
+			continue
+		}
+		if _, err := l.fetch(ctx, id); err != nil {
+			failed[id] = true
+			l.logger.Error("what a peer told of an incident is left out until it tells it again", "incident", id, "err", err)
+		}
+	}
+	return failed
 }

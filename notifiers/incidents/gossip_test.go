@@ -3,6 +3,7 @@ package incidents
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -250,6 +251,55 @@ func TestPeersThatWereAwayForLong(t *testing.T) {
 	meet(t, a, b)
 	if list := b.List(Filter{}); len(list) != 2 || list[1].State != StateResolved {
 		t.Errorf("yesterday's incident and today's are one: %+v", list)
+	}
+}
+
+func TestPeersForgetForEachOther(t *testing.T) {
+	a, b, _ := pair(t)
+	a.at(time.Second).observe(alert("Slow", 0))
+	a.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
+	if _, err := a.Annotate(t.Context(), Annotation{At: noon(), Text: "Release"}); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, a, b)
+	a.at(30 * 24 * time.Hour).forget() // The peer does so only within the hour.
+	b.at(30 * 24 * time.Hour)
+	meet(t, a, b)
+	if len(a.records) != 0 || len(a.notes) != 0 {
+		t.Errorf("a peer has brought back %d incidents and %d annotations of last month", len(a.records), len(a.notes))
+	}
+	if len(b.records) == 0 || len(b.notes) == 0 {
+		t.Error("the peer had forgotten too: nothing is shown")
+	}
+}
+
+func TestWhatCannotBeReadIsNotWrittenOver(t *testing.T) {
+	w := newWorld(t)
+	w.at(time.Second).observe(alert("Slow", 0))
+	id := w.List(Filter{})[0].ID
+	w.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
+	w.at(30 * 24 * time.Hour).forget()
+	if _, err := w.db.ExecContext(t.Context(), `ALTER TABLE incident_events RENAME TO away`); err != nil {
+		t.Fatal(err)
+	}
+	note := Event{ID: "note", Incident: id, Kind: Noted, Text: "late", At: noon()}
+	b, err := json.Marshal(message{Events: []Event{note}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.State().Merge(b); err != nil {
+		t.Fatal(err)
+	}
+	w.takeTold()
+	if err := w.Add(t.Context(), note); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("a note on an incident that cannot be read: %v", err)
+	}
+	if _, err := w.db.ExecContext(t.Context(), `ALTER TABLE away RENAME TO incident_events`); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, w)
+	if in, ok := w.Get(id); !ok || in.Number != 1 || in.Service != "share" || in.State != StateResolved || len(in.Events) != 4 {
+		t.Errorf("the incident is now %+v", in)
 	}
 }
 

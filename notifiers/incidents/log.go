@@ -152,7 +152,11 @@ func (l *Log) Tell(ctx context.Context, groupKey string, e Event) error {
 // Add adds an event to the incident that it names. It is Tell otherwise.
 func (l *Log) Add(ctx context.Context, e Event) error {
 	l.mu.Lock()
-	r := l.find(ctx, e.Incident)
+	r, err := l.find(ctx, e.Incident)
+	if err != nil {
+		l.mu.Unlock()
+		return err
+	}
 	if r == nil {
 		l.mu.Unlock()
 		return errors.Join(ErrNone, errors.New("nothing is known of incident "+e.Incident))
@@ -228,11 +232,12 @@ func (l *Log) Get(idOrNumber string) (Incident, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), diskTimeout)
 	defer cancel()
 	l.mu.Lock()
-	r := l.find(ctx, idOrNumber)
-	if r == nil {
-		if n, err := strconv.ParseInt(strings.TrimPrefix(idOrNumber, "#"), 10, 64); err == nil {
-			r = l.numbered(ctx, n)
-		}
+	r, err := l.find(ctx, idOrNumber)
+	if n, notNumber := strconv.ParseInt(strings.TrimPrefix(idOrNumber, "#"), 10, 64); r == nil && err == nil && notNumber == nil {
+		r, err = l.numbered(ctx, n)
+	}
+	if err != nil {
+		l.logger.Error("an incident could not be read", "incident", idOrNumber, "err", err)
 	}
 	if r == nil || r.in.ID == "" {
 		l.mu.Unlock()

@@ -57,12 +57,15 @@ func (l *Log) Observe(ctx context.Context, g Group) error {
 			impact = l.measure(in, g.At)
 		}
 	}
+	if err := l.recall(ctx, g); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	l.here[g.Key] = true
 	if len(g.firing()) == 0 {
 		delete(l.here, g.Key)
 	}
-	events := l.observed(ctx, g)
+	events := l.observed(g)
 	if len(events) == 0 {
 		l.mu.Unlock()
 		return nil
@@ -71,6 +74,16 @@ func (l *Log) Observe(ctx context.Context, g Group) error {
 	l.tellLocked(events...)
 	l.mu.Unlock()
 	return l.commit(ctx)
+}
+
+// start is when the first of the alerts that fire began, zero if none does.
+func (g *Group) start() (start time.Time) {
+	for _, a := range g.firing() {
+		if at := earlier(millis(a.StartsAt), g.At); start.IsZero() || at.Before(start) {
+			start = at
+		}
+	}
+	return start
 }
 
 // end is when the last alert ended, not before from and not after the observation.
@@ -87,12 +100,28 @@ func (g *Group) end(from time.Time) time.Time {
 	return end
 }
 
+// recall reads the past incidents of a group that fires from an old beginning, if only
+// the disk knows them any more.
+func (l *Log) recall(ctx context.Context, g Group) error {
+	if _, open := l.OpenGroup(g.Key); open {
+		return nil
+	}
+	for at, last := g.start(), (time.Time{}); at.After(last); {
+		past, err := l.fetch(ctx, idOf(g.Key, stamp(at)))
+		if err != nil {
+			return err
+		}
+		last, at = at, past.ResolvedAt
+	}
+	return nil
+}
+
 // observed returns what is new about a group. The caller holds mu.
-func (l *Log) observed(ctx context.Context, g Group) []Event {
+func (l *Log) observed(g Group) []Event {
 	r := l.newest(g.Key)
 	var events []Event
 	if r == nil || r.in.State == StateResolved {
-		e, ok := l.opening(ctx, r, g)
+		e, ok := l.opening(r, g)
 		if !ok {
 			return nil
 		}
@@ -135,16 +164,17 @@ func earlier(a, b time.Time) time.Time {
 
 // opening returns the event that opens an incident of a group, if there is one to open.
 // last is the last incident of the group, nil if there was none.
-func (l *Log) opening(ctx context.Context, last *record, g Group) (Event, bool) {
+func (l *Log) opening(last *record, g Group) (Event, bool) {
 	start, ok := l.opens(last, g)
+	for ok {
+		old := l.records[idOf(g.Key, stamp(start))]
+		if old == nil || old.in.State != StateResolved || !old.in.ResolvedAt.After(start) {
+			break
+		}
+		start, ok = l.opens(old, g) // It ended so long ago that only the disk knew.
+	}
 	if !ok {
 		return Event{}, false
-	}
-	if old := l.find(ctx, idOf(g.Key, stamp(start))); old != nil && old.in.State == StateResolved {
-		// It ended so long ago that only the disk knew.
-		if start, ok = l.opens(old, g); !ok {
-			return Event{}, false
-		}
 	}
 	id, number := idOf(g.Key, stamp(start)), strconv.FormatInt(l.last+1, 10)
 	return Event{
@@ -157,11 +187,9 @@ func (l *Log) opening(ctx context.Context, last *record, g Group) (Event, bool) 
 // last incident of the group, nil if there was none.
 func (l *Log) opens(last *record, g Group) (start time.Time, ok bool) {
 	fresh := false
+	start = g.start()
 	for _, a := range g.firing() {
 		at := earlier(millis(a.StartsAt), g.At)
-		if start.IsZero() || at.Before(start) {
-			start = at
-		}
 		ok = ok || !a.Muted
 		fresh = fresh || last == nil || !at.Before(last.in.ResolvedAt)
 	}

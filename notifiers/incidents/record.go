@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -113,32 +114,57 @@ func (l *Log) newest(groupKey string) *record {
 	return last
 }
 
-// find returns the record with an ID, from the disk if it is an old one. The caller
-// holds mu.
-func (l *Log) find(ctx context.Context, id string) *record {
+// find returns the record with an ID, from the disk if it is an old one, nil if nothing
+// is known of it. The caller holds mu.
+func (l *Log) find(ctx context.Context, id string) (*record, error) {
 	if r := l.records[id]; r != nil || id == "" {
-		return r
+		return r, nil
 	}
 	r, err := l.disk.find(ctx, id)
 	if err != nil {
-		l.logger.Error("an incident could not be read", "incident", id, "err", err)
+		return nil, fmt.Errorf("read incident %s: %w", id, err)
 	}
 	if r != nil {
 		l.keep(r)
 	}
-	return r
+	return r, nil
 }
 
-// numbered returns the record with a number. The caller holds mu.
-func (l *Log) numbered(ctx context.Context, n int64) *record {
+// fetch puts what the disk knows of an incident into memory and returns it without its
+// events, zero if nothing is known. Nobody waits for the disk but the caller, who does not
+// hold mu.
+func (l *Log) fetch(ctx context.Context, id string) (Incident, error) {
+	l.mu.Lock()
+	r := l.records[id]
+	l.mu.Unlock()
+	var err error
+	if r == nil {
+		if r, err = l.disk.find(ctx, id); err != nil {
+			return Incident{}, fmt.Errorf("read incident %s: %w", id, err)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := l.records[id]; known != nil {
+		r = known // Somebody was quicker.
+	}
+	if r == nil {
+		return Incident{}, nil
+	}
+	l.keep(r)
+	return r.head(), nil
+}
+
+// numbered returns the record with a number, as find does. The caller holds mu.
+func (l *Log) numbered(ctx context.Context, n int64) (*record, error) {
 	for r := range l.allLocked() {
 		if r.in.Number == n {
-			return r
+			return r, nil
 		}
 	}
 	id, err := l.disk.numbered(ctx, n)
 	if err != nil {
-		l.logger.Error("an incident could not be read", "number", n, "err", err)
+		return nil, fmt.Errorf("read incident #%d: %w", n, err)
 	}
 	return l.find(ctx, id)
 }
@@ -151,14 +177,13 @@ func (l *Log) keep(r *record) {
 }
 
 // takeLocked adds events to memory and to what is pending, and leaves out those that
-// are known. here says that they began here and not at a peer. The caller holds mu.
+// are known. here says that they began here and not at a peer. It reads no disk: who
+// calls it has found what the events name. The caller holds mu.
 func (l *Log) takeLocked(events []Event, here bool) { //nolint:revive // It is told by the caller what it is.
 	touched := map[*record]Incident{} // as they were
 	opened := false
-	ctx, cancel := context.WithTimeout(context.Background(), diskTimeout)
-	defer cancel()
 	for _, e := range events {
-		r := l.find(ctx, e.Incident)
+		r := l.records[e.Incident]
 		if r == nil {
 			r = &record{parts: map[string]bool{e.Incident: true}, events: map[string]Event{}}
 			l.keep(r)
@@ -315,6 +340,18 @@ func (l *Log) give(r *record, n int64) {
 		r.number, r.in.Number = n, n
 		l.markLocked(r)
 	}
+}
+
+// newestLocked are the records that newest would return, by the key of their group. The
+// caller holds mu.
+func (l *Log) newestLocked() map[string]*record {
+	out := map[string]*record{}
+	for r := range l.allLocked() {
+		if last := out[r.in.GroupKey]; last == nil || last.in.OpenedAt.Before(r.in.OpenedAt) {
+			out[r.in.GroupKey] = r
+		}
+	}
+	return out
 }
 
 func newestFirst(list []Incident) {

@@ -34,6 +34,8 @@ func (l *Log) commit(ctx context.Context) error {
 		l.metrics.disk.Inc()
 		l.mu.Lock()
 		l.pending.before(p)
+		// A record that was joined to another meanwhile is no more.
+		maps.DeleteFunc(l.pending.records, func(r *record, _ bool) bool { return l.records[r.in.ID] != r })
 		l.mu.Unlock()
 		return fmt.Errorf("write what happened: %w (it is kept and tried again)", err)
 	}
