@@ -73,6 +73,10 @@ func (a *App) tellIncident(groupKey string, d slack.Deed) {
 	if d.ID != "" {
 		e.ID = "slack:" + d.ID
 	}
+	if !d.Opened.IsZero() {
+		a.logFault(d.Kind, a.incidentLog.TellAt(ctx, groupKey, d.Opened, e))
+		return
+	}
 	a.logFault(d.Kind, a.incidentLog.Tell(ctx, groupKey, e))
 }
 

@@ -198,6 +198,36 @@ func TestLifeOfAnIncident(t *testing.T) {
 	}
 }
 
+func TestNoteAfterTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.at(time.Second).observe(alert("Slow", 0))
+	w.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
+	w.at(2 * time.Hour).observe(alert("Slow", 2*time.Hour))
+	w.at(30 * 24 * time.Hour).observe(alert("Slow", 2*time.Hour).until(3 * time.Hour))
+	w.at(60 * 24 * time.Hour).forget()
+	for note, at := range map[string]time.Duration{"first": 20 * time.Second, "between": time.Hour, "second": 2*time.Hour + time.Minute} {
+		if err := w.TellAt(t.Context(), "g", noon().Add(at), Event{Kind: Noted, Text: note, At: w.now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := map[int64][]string{}
+	for _, in := range w.List(Filter{}) {
+		whole, _ := w.Get(in.ID)
+		for _, e := range whole.Events {
+			if e.Kind == Noted {
+				notes[in.Number] = append(notes[in.Number], e.Text)
+			}
+		}
+		slices.Sort(notes[in.Number])
+	}
+	if diff := cmp.Diff(map[int64][]string{1: {"between", "first"}, 2: {"second"}}, notes); diff != "" {
+		t.Errorf("notes by incident (-want +got):\n%s", diff)
+	}
+	if err := w.TellAt(t.Context(), "g", noon().Add(-time.Hour), Event{Kind: Noted}); !errors.Is(err, ErrNone) {
+		t.Errorf("before all of them: %v", err)
+	}
+}
+
 func TestMutedAlertsOpenNothing(t *testing.T) {
 	w := newWorld(t)
 	w.at(time.Second).observe(alert("Slow", 0).muted())

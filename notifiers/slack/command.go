@@ -78,7 +78,7 @@ func (s *Slack) obey(ctx context.Context, c *slackapi.SlashCommand, who deed, wo
 func (s *Slack) atIncident(ctx context.Context, c *slackapi.SlashCommand, who deed, word, rest string) (string, error) {
 	rec, in, err := s.outbox.newestIn(c.ChannelID)
 	if err != nil {
-		return "", err
+		return s.afterIncident(c, who, word, rest, err)
 	}
 	about := "*" + escaped(in.headline(), 200) + "*"
 	at := clicked{record: rec, who: who, id: "command/" + c.TriggerID}
@@ -109,6 +109,23 @@ func (s *Slack) atIncident(ctx context.Context, c *slackapi.SlashCommand, who de
 	}
 	s.tell(h, at)
 	return "Done, for " + about + ".", nil
+}
+
+// afterIncident notes what was typed about the incident of a channel that ended last.
+// nothing is the error if that cannot be meant.
+func (s *Slack) afterIncident(c *slackapi.SlashCommand, who deed, word, rest string, nothing error) (string, error) {
+	if word != "note" || rest == "" {
+		return "", nothing
+	}
+	over, ok, err := s.outbox.pastAt(answered{channelID: c.ChannelID})
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", nothing
+	}
+	s.noteAfter(over, clicked{who: who, id: "command/" + c.TriggerID}, rest)
+	return "Done, for *" + escaped(over.headline, 200) + "*, which is over.", nil
 }
 
 // newestIn is the open page of a channel that began last.

@@ -154,6 +154,54 @@ func TestMarkedRepliesAreNotes(t *testing.T) {
 	})
 }
 
+// TestNotesAfterTheEnd is what people find out when an incident is over, and its page is
+// in the database alone.
+func TestNotesAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []Deed
+		var groups []string
+		listen := func(o *Options) {
+			o.Tell = func(group string, d Deed) { told, groups = append(told, d), append(groups, group) }
+		}
+		r := newRig(t, newFakeSlack(), withButtons, listen)
+		began := time.Now()
+		a := fires(share(), began)
+		r.notify(group{reason: notify.ReasonFirstNotification}, a)
+		r.settled()
+		time.Sleep(time.Minute)
+		r.notify(group{reason: notify.ReasonAllAlertsResolved}, ends(a, time.Now()))
+		r.settled()
+		page := r.onePage()
+		time.Sleep(24 * time.Hour)
+		r = r.restart(withButtons, listen)
+		r.fake.mu.Lock()
+		r.fake.clock++
+		ts := fmt.Sprintf("%d.%06d", time.Now().Unix(), r.fake.clock)
+		r.fake.messages = append(r.fake.messages, &fakeMessage{Channel: page.Channel, TS: ts, ThreadTS: page.TS, Text: "A &lt;retry&gt; storm", User: "U0SAM"})
+		r.fake.mu.Unlock()
+		r.happens(map[string]any{"type": "reaction_added", "user": "U0ALEX", "reaction": "memo", "item": map[string]any{"type": "message", "channel": page.Channel, "ts": ts}})
+		synctest.Wait()
+		if got := r.types("U0SAM", page.Channel, "note The flag was on"); got != "Done, for *Sharing a post fails*, which is over." {
+			t.Errorf("the command is answered with %q", got)
+		}
+		if len(told) != 2 || told[0].Text != "A <retry> storm" || told[1].Text != "The flag was on" || groups[0] == "" || groups[0] != groups[1] {
+			t.Fatalf("told %+v of %q", told, groups)
+		}
+		for _, d := range told {
+			if d.Kind != "note" || d.By != "name of U0SAM" || d.Opened.Sub(began).Abs() > time.Second {
+				t.Errorf("told %+v", d)
+			}
+		}
+		if got := r.types("U0SAM", page.Channel, "role commander"); !strings.Contains(got, "no open incident") {
+			t.Errorf("a role after the end: %q", got)
+		}
+		time.Sleep(pastFor)
+		if got := r.types("U0SAM", page.Channel, "note much later"); !strings.Contains(got, "no open incident") {
+			t.Errorf("a note on nothing recent: %q", got)
+		}
+	})
+}
+
 func TestEventsAreVerified(t *testing.T) {
 	r := newRig(t, newFakeSlack(), withButtons)
 	body := `{"type":"url_verification","challenge":"abc"}`
