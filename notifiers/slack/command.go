@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	slackapi "github.com/slack-go/slack"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
 // commandHelp is the answer to a command that is not known.
@@ -156,7 +158,7 @@ func (d deed) note(text string) func(*incident) (said, bool, error) {
 // take gives somebody a role.
 func (d deed) take(role string) func(*incident) (said, bool, error) {
 	return func(in *incident) (said, bool, error) {
-		if role != "commander" && role != "communications" {
+		if role != playbooks.RoleCommander && role != playbooks.RoleCommunications {
 			return said{}, false, errors.New("the roles are `commander` and `communications`")
 		}
 		if was := in.Handling.Roles[role]; was != nil && was.By == d.By {
@@ -170,7 +172,7 @@ func (d deed) take(role string) func(*incident) (said, bool, error) {
 }
 
 func roleName(role string) string {
-	if role == "commander" {
+	if role == playbooks.RoleCommander {
 		return "incident commander"
 	}
 	return "in charge of communications"

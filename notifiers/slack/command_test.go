@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/alertmanager/notify"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
 // signedBody is a request with that body, as Slack signs it.
@@ -223,4 +225,53 @@ func TestEventsAreVerified(t *testing.T) {
 			t.Errorf("%s with nonsense: HTTP %d", name, w.Code)
 		}
 	}
+}
+
+// TestRolesOfThePlaybook shows who has a role as the playbook says, until somebody takes it.
+func TestRolesOfThePlaybook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, err := playbooks.Parse("a.md", []byte("---\nid: a\ntitle: T\nowner: O\nroles: {commander: on_call, communications: press}\n---\nDo it.\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []Deed
+		onDuty := "U0ANN"
+		r := newRig(t, newFakeSlack(), withButtons, func(o *Options) {
+			o.Playbook = func(map[string]string) (playbooks.Playbook, bool) { return book, true }
+			o.Assign = func(who, team string, _ time.Time) (Shift, bool) {
+				return Shift{Name: "Ann of " + team, SlackID: onDuty}, who == "on_call"
+			}
+			o.Tell = func(_ string, d Deed) { told = append(told, d) }
+		})
+		shown := func() string {
+			r.settled()
+			return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(r.onePage().Blocks))
+		}
+		a := fires(share(), time.Now())
+		r.notify(group{reason: notify.ReasonFirstNotification}, a)
+		if page := shown(); !strings.Contains(page, "🧭 <@U0ANN> is incident commander, as the playbook says") || strings.Contains(page, "communications") {
+			t.Errorf("the page: %s", page)
+		}
+		want := Deed{Kind: "role", Text: "commander, as the playbook says", Data: map[string]string{"role": "commander", "name": "Ann of " + string(share()["team"]), "name_id": "U0ANN"}}
+		if len(told) != 1 {
+			t.Fatalf("told %+v", told)
+		}
+		want.At = told[0].At
+		if diff := cmp.Diff(want, told[0]); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		onDuty = "U0EVE" // A hand-over does not take the role away.
+		b := fires(share(), time.Now())
+		b.Labels["instance"] = "b"
+		r.notify(group{reason: notify.ReasonNewAlertsInGroup}, a, b)
+		r.types("U0SAM", "C0ONCALL1", "role communications")
+		page := shown()
+		if !strings.Contains(page, "<@U0ANN> is incident commander, as the playbook says") || !strings.Contains(page, "🧭 <@U0SAM> is in charge of communications") {
+			t.Errorf("the page later: %s", page)
+		}
+		r.types("U0SAM", "C0ONCALL1", "role commander")
+		if page := shown(); !strings.Contains(page, "🧭 <@U0SAM> is incident commander") || strings.Contains(page, "U0ANN") {
+			t.Errorf("the page at last: %s", page)
+		}
+	})
 }
