@@ -252,7 +252,7 @@ func TestRolesOfThePlaybook(t *testing.T) {
 		if page := shown(); !strings.Contains(page, "🧭 <@U0ANN> is incident commander, as the playbook says") || strings.Contains(page, "communications") {
 			t.Errorf("the page: %s", page)
 		}
-		want := Deed{Kind: "role", Text: "commander, as the playbook says", Data: map[string]string{"role": "commander", "name": "Ann of " + string(share()["team"]), "name_id": "U0ANN"}}
+		want := Deed{Kind: "role", Text: "Ann of backend is incident commander, as the playbook says", Data: map[string]string{"role": "commander", "name": "Ann of backend", "name_id": "U0ANN"}}
 		if len(told) != 1 {
 			t.Fatalf("told %+v", told)
 		}

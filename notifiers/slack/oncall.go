@@ -50,9 +50,10 @@ func (n *notifier) tellAssigned(groupKey string, in *incident) {
 	}
 	for _, role := range slices.Sorted(maps.Keys(in.Assigned)) {
 		s := in.Assigned[role]
+		name := cmp.Or(s.Name, s.SlackID)
 		n.slack.opts.Tell(groupKey, Deed{
-			Kind: "role", At: in.At, Text: role + ", as the playbook says",
-			Data: map[string]string{"role": role, "name": cmp.Or(s.Name, s.SlackID), "name_id": s.SlackID},
+			Kind: "role", At: in.At, Text: name + " is " + roleName(role) + ", as the playbook says",
+			Data: map[string]string{"role": role, "name": name, "name_id": s.SlackID},
 		})
 	}
 }
