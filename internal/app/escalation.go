@@ -80,21 +80,23 @@ func (t turn) wait(attempt int) time.Duration {
 }
 
 // openEscalation connects the policies with all they need.
-func (a *App) openEscalation(_ context.Context, files config.Files) error {
+func (a *App) openEscalation(context.Context, config.Files) error {
 	if a.oncall == nil {
 		return nil
 	}
-	each := time.Duration(files.Config.Notifiers.Cluster.PeerTimeout)
 	a.escalator = &escalator{
 		log: a.incidentLog, logger: a.logger.With("component", "escalation"), roster: a.oncall.Roster,
 		call: a.slack.Call, release: a.slack.Release, notify: a.pipeline.NotifyReceiver, open: a.pipeline.Incidents,
 		exhausted: a.exhausted,
-		turn: func() turn {
-			position, peers := a.pipeline.Place()
-			return turn{position: position, peers: peers, each: each}
-		},
+		turn:      a.turn,
 	}
 	return nil
+}
+
+// turn is this instance's place now.
+func (a *App) turn() turn {
+	position, peers := a.pipeline.Place()
+	return turn{position: position, peers: peers, each: time.Duration(a.opened.Notifiers.Cluster.PeerTimeout)}
 }
 
 // exhausted tells whether one of these objectives has no error budget left.

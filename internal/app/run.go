@@ -33,6 +33,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"unfinished pages", a.finishPages},
 		{"unfinished incidents", a.reconcileIncidents},
 		{"escalation", a.escalate},
+		{"stakeholders", a.informStakeholders},
 		{"collectors", a.collect},
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},

@@ -78,12 +78,13 @@ func (s *Slack) obey(ctx context.Context, c *slackapi.SlashCommand, who deed, wo
 
 // atIncident does what was typed about the newest incident of a channel.
 func (s *Slack) atIncident(ctx context.Context, c *slackapi.SlashCommand, who deed, word, rest string) (string, error) {
-	rec, in, err := s.outbox.newestIn(c.ChannelID)
+	newest, err := s.outbox.newestIn(c.ChannelID)
 	if err != nil {
 		return s.afterIncident(c, who, word, rest, err)
 	}
+	in := newest.incident
 	about := "*" + escaped(in.headline(), 200) + "*"
-	at := clicked{record: rec, who: who, id: "command/" + c.TriggerID}
+	at := clicked{record: newest.record, who: who, id: "command/" + c.TriggerID}
 	if c.TriggerID == "" {
 		at.id = ""
 	}
@@ -100,7 +101,7 @@ func (s *Slack) atIncident(ctx context.Context, c *slackapi.SlashCommand, who de
 		if rest == "" {
 			return "A draft, to be sent by `/watchtower update TEXT`:\n> " + escape(in.draft()), nil
 		}
-		if err := s.toStakeholders(ctx, &in, who, rest); err != nil {
+		if err := s.toStakeholders(ctx, newest.groupKey, &in, who, rest); err != nil {
 			return "", err
 		}
 		change = who.communicate(rest, s.opts.StakeholderChannel)
@@ -130,8 +131,14 @@ func (s *Slack) afterIncident(c *slackapi.SlashCommand, who deed, word, rest str
 	return "Done, for *" + escaped(over.headline, 200) + "*, which is over.", nil
 }
 
+// openPage is an open page, and whose it is.
+type openPage struct {
+	record, groupKey string
+	incident         incident
+}
+
 // newestIn is the open page of a channel that began last.
-func (o *outbox) newestIn(channelID string) (string, incident, error) {
+func (o *outbox) newestIn(channelID string) (openPage, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var newest *record
@@ -144,9 +151,9 @@ func (o *outbox) newestIn(channelID string) (string, incident, error) {
 		}
 	}
 	if newest == nil {
-		return "", incident{}, errors.New("there is no open incident in this channel: type it in the channel of the page")
+		return openPage{}, errors.New("there is no open incident in this channel: type it in the channel of the page")
 	}
-	return newest.id, newest.memory.Incident, nil
+	return openPage{newest.id, newest.memory.GroupKey, newest.memory.Incident}, nil
 }
 
 func (d deed) note(text string) func(*incident) (said, bool, error) {
@@ -188,8 +195,8 @@ func (d deed) communicate(text, channel string) func(*incident) (said, bool, err
 }
 
 // toStakeholders posts an update in plain words to the channel of those who are not
-// engineers.
-func (s *Slack) toStakeholders(ctx context.Context, in *incident, who deed, text string) error {
+// engineers, below the bulletin if there is one.
+func (s *Slack) toStakeholders(ctx context.Context, groupKey string, in *incident, who deed, text string) error {
 	channel := s.opts.StakeholderChannel
 	if channel == "" {
 		return errors.New("no channel for stakeholders is set: name one in notifiers.slack.stakeholder_channel")
@@ -197,7 +204,11 @@ func (s *Slack) toStakeholders(ctx context.Context, in *incident, who deed, text
 	c := newComposer(escaped(oneLine(text), maxFallback))
 	c.section(escaped(text, maxSection-100), maxSection)
 	c.context([]string{"From " + who.mention(), "about: " + escaped(in.headline(), 200), "since " + clock(in.since())}, maxAbout)
-	if _, f := s.own().send(ctx, place{channel: channel}, post{id: newID(), msg: c.message()}); f != nil {
+	at := place{channel: channel}
+	if s.opts.Bulletin != nil {
+		at.threadTS = s.opts.Bulletin(groupKey)
+	}
+	if _, f := s.own().send(ctx, at, post{id: newID(), msg: c.message(), broadcast: true}); f != nil {
 		return fmt.Errorf("the update was not sent to %s: %s", channel, f.text)
 	}
 	return nil

@@ -61,6 +61,9 @@ type Options struct {
 	OnCallCommand func(ctx context.Context, asked Deed) (string, error)
 	// StakeholderChannel gets updates in plain words; empty: there is none.
 	StakeholderChannel string
+	// Bulletin returns the ts of the message there about the open incident of an alert
+	// group, "" without one: updates follow in its thread. nil: there never is one.
+	Bulletin func(groupKey string) (ts string)
 	// Silence sets a silence and returns its ID; nil: the page says that it cannot.
 	Silence func(ctx context.Context, s Silence) (id string, err error)
 	// Tell hears what people did at the page of an alert group. It must not call back.
