@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/internal/oncall/escalation"
@@ -49,6 +52,8 @@ type escalator struct {
 	exhausted func(objectives []string) bool
 	// turn is this instance's place among its peers.
 	turn func() turn
+	// steps counts what was carried out, by means and outcome.
+	steps *prometheus.CounterVec
 
 	mu       sync.Mutex
 	busy     map[string]bool // what is being carried out, by incident and action
@@ -89,6 +94,10 @@ func (a *App) openEscalation(context.Context, config.Files) error {
 		call: a.slack.Call, release: a.slack.Release, notify: a.pipeline.NotifyReceiver, open: a.pipeline.Incidents,
 		exhausted: a.exhausted,
 		turn:      a.turn,
+		steps: promauto.With(a.registry).NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_escalation_actions_total",
+			Help: "Steps of escalation policies, and other actions, that were tried, by what they do and the outcome.",
+		}, []string{"act", "means", "outcome"}),
 	}
 	return nil
 }

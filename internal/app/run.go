@@ -37,6 +37,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"collectors", a.collect},
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},
+		{"own metrics", a.storeOwnMetrics},
 	})
 }
 

@@ -494,6 +494,8 @@ func TestChanged(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	w := newWorld(t)
+	w.Expect("page", "social", "share")
+	w.Expect("page", "money", "pay") // has none, and says so
 	w.observe(alert("Slow", 0))
 	w.at(30 * time.Second).tell(Event{Kind: Acknowledged, By: "Ada"})
 	want := func(open, opened, acked, over int) {
@@ -502,22 +504,41 @@ func TestMetrics(t *testing.T) {
 # HELP watchtower_incidents_open Incidents that are not resolved.
 # TYPE watchtower_incidents_open gauge
 watchtower_incidents_open %d
-# HELP watchtower_incidents_total Incidents that were opened, by severity.
+# HELP watchtower_incidents_total Incidents that were opened, by severity, team and service.
 # TYPE watchtower_incidents_total counter
-watchtower_incidents_total{severity="page"} %d
+watchtower_incidents_total{service="pay",severity="page",team="money"} 0
+watchtower_incidents_total{service="share",severity="page",team="social"} %d
 `, open, opened)), "watchtower_incidents_open", "watchtower_incidents_total")
 		if err != nil {
 			t.Error(err)
 		}
 		for name, n := range map[string]int{"watchtower_incident_acknowledge_seconds": acked, "watchtower_incident_resolve_seconds": over} {
-			if got, err := testutil.GatherAndCount(w.reg, name); err != nil || got != n {
-				t.Errorf("%s: %d series, %v; want %d", name, got, err, n)
+			if got := observed(t, w.reg, name); got != n {
+				t.Errorf("%s: %d observations, want %d", name, got, n)
 			}
 		}
 	}
 	want(1, 1, 1, 0)
 	w.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
 	want(0, 1, 1, 1)
+}
+
+// observed counts what a histogram has seen.
+func observed(t *testing.T, reg *prometheus.Registry, name string) int {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				n += int(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return n
 }
 
 func TestOpenRefusesANewerDatabase(t *testing.T) {
