@@ -521,6 +521,16 @@ watchtower_incidents_total{service="share",severity="page",team="social"} %d
 	want(1, 1, 1, 0)
 	w.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
 	want(0, 1, 1, 1)
+	for range 2 { // the same, told twice
+		if _, err := w.Annotate(t.Context(), Annotation{At: noon(), Text: "Release", Service: "share"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for service, n := range map[string]float64{"share": 1, "pay": 0} {
+		if got := testutil.ToFloat64(w.metrics.annotations.WithLabelValues(service)); got != n {
+			t.Errorf("%v changes of %s counted, want %v", got, service, n)
+		}
+	}
 }
 
 // observed counts what a histogram has seen.

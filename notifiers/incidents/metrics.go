@@ -12,6 +12,7 @@ type metrics struct {
 	opened      *prometheus.CounterVec
 	acknowledge *prometheus.HistogramVec
 	resolve     *prometheus.HistogramVec
+	annotations *prometheus.CounterVec
 	disk        prometheus.Counter
 	refused     prometheus.Counter
 }
@@ -38,6 +39,10 @@ func newMetrics(reg prometheus.Registerer, open func() float64) *metrics {
 			Help:    "Time from the beginning of an incident to its end, by severity and team.",
 			Buckets: buckets,
 		}, []string{"severity", "team"}),
+		annotations: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_annotations_total",
+			Help: "Annotations of deploys and other changes, by service; an empty one is all services.",
+		}, []string{"service"}),
 		disk: factory.NewCounter(prometheus.CounterOpts{
 			Name: "watchtower_incidents_disk_errors_total",
 			Help: "Times that events could not be written; they are tried again.",
@@ -49,12 +54,13 @@ func newMetrics(reg prometheus.Registerer, open func() float64) *metrics {
 	}
 }
 
-// Expect has the metrics of such incidents begin at zero, so that the first one is an
+// Expect has the metrics of such incidents, and of changes of that service, begin at zero, so that the first one is an
 // increase of something that was there.
 func (l *Log) Expect(severity, team, service string) {
 	l.metrics.opened.WithLabelValues(severity, team, service)
 	l.metrics.acknowledge.WithLabelValues(severity, team)
 	l.metrics.resolve.WithLabelValues(severity, team)
+	l.metrics.annotations.WithLabelValues(service)
 }
 
 // count counts what has become of an incident.
