@@ -9,7 +9,7 @@ import (
 )
 
 // endOfCall is one end of a call between services, as the service that has it sends it.
-func endOfCall(service string, kind ptrace.SpanKind, id, parent byte, failed bool) ptrace.Traces {
+func endOfCall(service string, kind ptrace.SpanKind, id, parent byte, failed bool) ptrace.Traces { //nolint:revive // It failed, or not.
 	td := ptrace.NewTraces()
 	spans := td.ResourceSpans().AppendEmpty()
 	spans.Resource().Attributes().PutStr("service.name", service)

@@ -15,6 +15,7 @@ const (
 	tag          = "watchtower"
 	generatedTag = "watchtower-generated"
 	serviceTag   = "watchtower-service"
+	objectiveTag = "watchtower-objective"
 )
 
 // columns of Grafana's grid.
@@ -27,6 +28,7 @@ type board struct {
 	datasource              string
 	from                    string // how far back it looks when opened, like now-6h
 	links                   []link
+	marks                   []mark
 	rows                    []row
 }
 
@@ -73,6 +75,8 @@ func (b board) encode() ([]byte, error) {
 			})).
 		Link(dashboard.NewDashboardLinkBuilder("Services").Type(dashboard.DashboardLinkTypeDashboards).
 			Icon("external link").Tags([]string{serviceTag}).AsDropdown(true).KeepTime(true))
+	builder.Link(dashboard.NewDashboardLinkBuilder("Promises").Type(dashboard.DashboardLinkTypeDashboards).
+		Icon("external link").Tags([]string{objectiveTag}).AsDropdown(true).KeepTime(true))
 	if b.uid != overviewUID {
 		builder.Link(dashboard.NewDashboardLinkBuilder("All objectives").Type(dashboard.DashboardLinkTypeLink).
 			Icon("dashboard").Url("/d/" + overviewUID).KeepTime(true))
@@ -88,6 +92,11 @@ func (b board) encode() ([]byte, error) {
 		return nil, fmt.Errorf("assemble: %w", err)
 	}
 	tidy(&built)
+	marks, err := annotations(b.marks)
+	if err != nil {
+		return nil, err
+	}
+	built.Annotations.List = append(built.Annotations.List, marks...)
 	raw, err := json.Marshal(built)
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)

@@ -51,8 +51,8 @@ type Dashboard struct {
 	JSON []byte
 }
 
-// Build generates the overview and a dashboard for each service, the overview
-// first, then by service. The same input gives the same bytes; the order of the
+// Build generates the boards about all, a dashboard for each service and one for each
+// objective, in this order; services and objectives by name. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
 	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)
@@ -76,9 +76,12 @@ func Build(in Input) ([]Dashboard, error) {
 	for _, s := range in.Services {
 		services[s] = append(services[s], nil...) // a key, also without objectives
 	}
-	plans := []board{overview(in, objectives)}
+	plans := []board{overview(in, objectives), in.live(objectives), in.onCall(), in.health()}
 	for _, s := range slices.Sorted(maps.Keys(services)) {
 		plans = append(plans, in.service(s, services[s]))
+	}
+	for _, o := range objectives {
+		plans = append(plans, in.promise(o))
 	}
 	built := make([]Dashboard, 0, len(plans))
 	uids := map[string]string{}
@@ -98,6 +101,9 @@ func Build(in Input) ([]Dashboard, error) {
 
 // metricName is a classic Prometheus metric name.
 var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+
+// quoteMeta writes a text as a regular expression that matches it alone.
+func quoteMeta(s string) string { return regexp.QuoteMeta(s) }
 
 // quote writes a PromQL string.
 func quote(s string) string { return strconv.Quote(s) }

@@ -91,7 +91,7 @@ func (tr *track) recordedSamples(now int64) []recordedSample {
 	}
 	if c := r.sums[j.now]; c.Total > 0 {
 		add("slo:current_burn_rate:ratio", c.errorBurn())
-		if o.countsEvents() {
+		if o.Counts() {
 			add("slo:current_events:rate", c.Total*1000/float64(j.spans[j.now]))
 		}
 	}
@@ -121,8 +121,8 @@ func (tr *track) firingSeries() []recordedSample {
 	return out
 }
 
-// countsEvents tells whether the totals of an objective are events, not time.
-func (o *Objective) countsEvents() bool { return !o.SLI.Raw() && o.Budgeting.Slice == 0 }
+// Counts tells whether the totals of an objective are events, not time.
+func (o Objective) Counts() bool { return !o.SLI.Raw() && o.Budgeting.Slice == 0 }
 
 // round cuts the noise of binary fractions: 99.9, not 99.90000000000001.
 func round(v float64) float64 {
