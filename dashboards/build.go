@@ -130,5 +130,15 @@ func (in Input) boardLinks() []link {
 	if in.ExternalURL == "" {
 		return nil
 	}
-	return []link{{"Watchtower", in.ExternalURL + "/"}, {"Incidents", in.ExternalURL + "/incidents"}, {"Playbooks", in.ExternalURL + "/playbooks"}}
+	return []link{
+		{"Watchtower", in.ExternalURL + "/"},
+		{"Incidents", in.ExternalURL + "/incidents"},
+		{"Playbooks", in.ExternalURL + "/playbooks"},
+		in.primer(),
+	}
+}
+
+// primer is the page that explains the words of the boards.
+func (in Input) primer() link {
+	return link{"What the words mean", in.ExternalURL + "/primer"}
 }

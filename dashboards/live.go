@@ -34,7 +34,7 @@ func (in Input) liveLinks() []link {
 	if in.ExternalURL == "" {
 		return nil
 	}
-	return []link{{"Who is on it", in.ExternalURL + "/incidents"}, {"Weekly report", in.ExternalURL + "/reports"}}
+	return []link{{"Who is on it", in.ExternalURL + "/incidents"}, {"Weekly report", in.ExternalURL + "/reports"}, in.primer()}
 }
 
 // byService groups objectives, which come in order of their services.
@@ -130,6 +130,6 @@ func liveWords() panel {
 		content: `- **Green (a dark one)**: it works as we promise. **Orange**: worse than we promise; wait with the next push. **Red**: many are turned away; engineers are on it.
 - **Times a minute** counts what people do, not how many people there are: somebody who shares five times is counted five times.
 - Nothing is shown where nobody has tried lately, or where we cannot see it. That is not the same as working.
-- More: the primer for people who are not engineers explains budgets, delays and who is called when.`,
+- “What the words mean”, at the top, explains budgets, delays and who is called when.`,
 	}
 }

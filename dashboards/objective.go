@@ -20,7 +20,7 @@ func (in Input) promise(o rules.Objective) board {
 		tags:        []string{objectiveTag},
 		datasource:  in.Datasource,
 		from:        "now-6h",
-		links:       append([]link{{"Service " + o.Service, "/d/" + serviceUID(o.Service)}}, in.objectiveLinks(o)...),
+		links:       in.promiseLinks(o),
 		marks:       in.marks(o.Service),
 		rows: []row{
 			{key: "now", title: "How it stands", stacks: beside(standing(o)...)},
@@ -36,6 +36,15 @@ func (in Input) promise(o rules.Objective) board {
 	}
 	b.rows = append(b.rows, row{key: "how", title: "How it is measured", stacks: beside(howMeasured(o))})
 	return b
+}
+
+// promiseLinks lead from an objective's dashboard.
+func (in Input) promiseLinks(o rules.Objective) []link {
+	links := append([]link{{"Service " + o.Service, "/d/" + serviceUID(o.Service)}}, in.objectiveLinks(o)...)
+	if in.ExternalURL != "" {
+		links = append(links, in.primer())
+	}
+	return links
 }
 
 // ofObjective is a recorded series of an objective: for some minutes after a label has

@@ -14,6 +14,7 @@ import (
 
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/store"
+	"github.com/watchtower-hub/watchtower/docs"
 	"github.com/watchtower-hub/watchtower/internal/web"
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/playbooks"
@@ -48,6 +49,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		History:     a.history(),
 		OnCall:      a.onCallPages(),
 		Playbooks:   a.playbookPages,
+		Primer:      playbooks.HTML(docs.Primer),
 		Handlers:    handlers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,

@@ -47,6 +47,7 @@ type Options struct {
 	History   History           // The zero value: nothing is kept of incidents.
 	OnCall    func() []OnCall   // Who is on call for which team, in order. Nil: no file says it.
 	Playbooks func() []Playbook
+	Primer    template.HTML // What /primer shows; empty: there is none.
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
 	Status func() []Section // What /status shows.
@@ -192,6 +193,7 @@ func (s *site) pages() http.Handler {
 		"GET /playbooks/{id}":            s.playbook,
 		"GET /reports/{$}":               s.reports,
 		"GET /reports/{week}":            s.report,
+		"GET /primer":                    s.primer,
 		"GET /status":                    s.status,
 		"GET /assets/{file}":             s.asset,
 		"GET /favicon.ico":               s.favicon,
