@@ -12,9 +12,9 @@ import (
 	promconfig "github.com/prometheus/prometheus/config"
 	promrules "github.com/prometheus/prometheus/rules"
 
+	"github.com/watchtower-hub/watchtower/docs"
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/store"
-	"github.com/watchtower-hub/watchtower/docs"
 	"github.com/watchtower-hub/watchtower/internal/web"
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/playbooks"
