@@ -191,7 +191,7 @@ func (i *instance) start() {
 	if i.peer != nil {
 		i.log.Share(i)
 	}
-	i.steps = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "steps_total"}, []string{"act", "means", "outcome"})
+	i.steps = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "steps_total", Help: "Steps."}, []string{"act", "means", "outcome"})
 	e := &escalator{
 		steps: i.steps,
 		log:   i.log, logger: slog.New(slog.DiscardHandler), roster: func() *oncall.Roster { return i.roster },

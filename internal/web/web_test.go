@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,19 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/report"
 	"github.com/watchtower-hub/watchtower/rules"
 )
+
+func TestPrimer(t *testing.T) {
+	for primer, want := range map[template.HTML]int{"": http.StatusNotFound, "<p>A <em>promise</em></p>": http.StatusOK} {
+		site := newSite(t, func(o *Options) { o.Primer = primer })
+		page := get(t, site, "/primer")
+		if page.Code != want || !strings.Contains(page.Body.String(), string(primer)) {
+			t.Errorf("the primer %q: %d %s", primer, page.Code, page.Body)
+		}
+		if linked := strings.Contains(get(t, site, "/").Body.String(), `href="/primer"`); linked != (primer != "") {
+			t.Errorf("with the primer %q pages link to it: %t", primer, linked)
+		}
+	}
+}
 
 func TestPages(t *testing.T) {
 	site := newSite(t, nil)
