@@ -70,7 +70,7 @@ func (a *App) warnOfRestart(next config.Config) {
 		"collectors.global.evaluation_interval": old.Collectors.Global.EvaluationInterval != next.Collectors.Global.EvaluationInterval,
 		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),
 		"selfwatch":                             !reflect.DeepEqual(old.SelfWatch, next.SelfWatch),
-		"reports.weekly.timezone":               old.Reports.Weekly.Timezone != next.Reports.Weekly.Timezone,
+		"reports.weekly":                        old.Reports.Weekly != next.Reports.Weekly,
 	} {
 		if changed {
 			a.logger.Warn("a changed key takes effect after a restart only", "key", key)

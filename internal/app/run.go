@@ -34,6 +34,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"unfinished incidents", a.reconcileIncidents},
 		{"escalation", a.escalate},
 		{"stakeholders", a.informStakeholders},
+		{"weekly report", a.postReports},
 		{"collectors", a.collect},
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},

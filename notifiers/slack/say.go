@@ -63,3 +63,17 @@ func (s *Slack) Rewrite(ctx context.Context, ts string, w Word) error {
 	}
 	return nil
 }
+
+// maxAttached bounds a file that is attached.
+const maxAttached = 10 << 20
+
+// Attach adds a file to the thread of what was said before, at the ts that Say returned.
+func (s *Slack) Attach(ctx context.Context, channelID, ts, name, title string, content []byte) error {
+	if len(content) > maxAttached {
+		return fmt.Errorf("%s is too large to attach: %d bytes", name, len(content))
+	}
+	if _, f := s.own().upload(ctx, place{channel: channelID, threadTS: ts}, &file{Name: name, Title: title, Content: content}); f != nil {
+		return fmt.Errorf("attach %s: %w", name, f)
+	}
+	return nil
+}
