@@ -75,7 +75,7 @@ func (w *weekly) run(ctx context.Context) error {
 
 // turn posts what is due, if it is this instance's turn, and returns when to look again.
 func (w *weekly) turn(ctx context.Context, now time.Time) (next time.Time, err error) {
-	at, from, to, err := w.conf.Due(now)
+	due, err := w.conf.Due(now)
 	if err != nil {
 		return next, err
 	}
@@ -83,10 +83,10 @@ func (w *weekly) turn(ctx context.Context, now time.Time) (next time.Time, err e
 		return next, err
 	}
 	place := w.app.turn()
-	if ours := at.Add(place.wait(0)); ours.After(now) {
+	if ours := due.At.Add(place.wait(0)); ours.After(now) {
 		return ours, nil
 	}
-	week := report.WeekName(from)
+	week := report.WeekName(due.From)
 	switch posted, err := w.posted(ctx, week); {
 	case err != nil:
 		return next, err
@@ -95,14 +95,14 @@ func (w *weekly) turn(ctx context.Context, now time.Time) (next time.Time, err e
 	}
 	ctx, cancel := context.WithTimeout(ctx, weeklyTime)
 	defer cancel()
-	r, err := report.Build(ctx, w.app.engine, from, to)
+	r, err := report.Build(ctx, w.app.engine, due.From, due.To)
 	if err != nil {
 		return next, err
 	}
-	if r.Kept+r.Missed == 0 && at.Before(w.app.started) {
+	if r.Kept+r.Missed == 0 && due.At.Before(w.app.started) {
 		return next, w.note(ctx, week) // There was nothing before the first start.
 	}
-	return next, w.post(ctx, r, at)
+	return next, w.post(ctx, r, due.At)
 }
 
 // post says the report, with the whole of it as a file.
@@ -122,7 +122,8 @@ func (w *weekly) post(ctx context.Context, r report.Report, at time.Time) error 
 	if err := w.note(ctx, r.Week); err != nil {
 		return err
 	}
-	if err := w.app.slack.Attach(ctx, channelID, ts, "report-"+r.Week+".md", "The whole report", []byte(r.Markdown())); err != nil {
+	whole := slack.Attachment{Channel: channelID, Thread: ts, Name: "report-" + r.Week + ".md", Title: "The whole report", Content: []byte(r.Markdown())}
+	if err := w.app.slack.Attach(ctx, whole); err != nil {
 		w.app.logger.Warn("the weekly report was posted without its file; it is at /reports/", "err", err)
 	}
 	return nil

@@ -5,20 +5,23 @@ import (
 	"time"
 )
 
-// Due returns when a report was to be posted last, and the week it is about: the last one
-// that was over then.
-func (w Weekly) Due(now time.Time) (at, from, to time.Time, err error) {
+// Edition is a report that is to be posted at a time, about a week.
+type Edition struct{ At, From, To time.Time }
+
+// Due returns the report that was to be posted last: about the last week that was over
+// then.
+func (w Weekly) Due(now time.Time) (e Edition, err error) {
 	zone, err := w.Location()
 	if err != nil {
-		return at, from, to, err
+		return e, err
 	}
 	for back := range 8 { // A week and a day: a change of clocks may put today's time ahead.
-		if at = w.on(now.In(zone), back); !at.After(now) && strings.EqualFold(at.Weekday().String(), w.Day) {
+		if e.At = w.on(now.In(zone), back); !e.At.After(now) && strings.EqualFold(e.At.Weekday().String(), w.Day) {
 			break
 		}
 	}
-	from, to, err = Week("", at, zone)
-	return at, from, to, err
+	e.From, e.To, err = Week("", e.At, zone)
+	return e, err
 }
 
 // Next returns when the next report is to be posted.

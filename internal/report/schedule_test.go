@@ -25,15 +25,15 @@ func TestDue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, from, _, err := tc.weekly.Due(now)
-		if err != nil || at.Format(layout) != tc.at || WeekName(from) != tc.week {
-			t.Errorf("%s: due since %s about %s, %v; want %s about %s", tc.name, at.Format(layout), WeekName(from), err, tc.at, tc.week)
+		e, err := tc.weekly.Due(now)
+		if err != nil || e.At.Format(layout) != tc.at || WeekName(e.From) != tc.week {
+			t.Errorf("%s: due since %s about %s, %v; want %s about %s", tc.name, e.At.Format(layout), WeekName(e.From), err, tc.at, tc.week)
 		}
 		if comes, err := tc.weekly.Next(now); err != nil || comes.Format(layout) != tc.comes {
 			t.Errorf("%s: the next is due at %s, %v; want %s", tc.name, comes.Format(layout), err, tc.comes)
 		}
 	}
-	if _, _, _, err := (Weekly{Timezone: "Mars"}).Due(time.Now()); err == nil {
+	if _, err := (Weekly{Timezone: "Mars"}).Due(time.Now()); err == nil {
 		t.Error("no zone, no error")
 	}
 }

@@ -67,13 +67,22 @@ func (s *Slack) Rewrite(ctx context.Context, ts string, w Word) error {
 // maxAttached bounds a file that is attached.
 const maxAttached = 10 << 20
 
-// Attach adds a file to the thread of what was said before, at the ts that Say returned.
-func (s *Slack) Attach(ctx context.Context, channelID, ts, name, title string, content []byte) error {
-	if len(content) > maxAttached {
-		return fmt.Errorf("%s is too large to attach: %d bytes", name, len(content))
+// Attachment is a file in the thread of what was said before.
+type Attachment struct {
+	// Channel is an ID, Thread a ts, as Say returned them.
+	Channel, Thread string
+	Name, Title     string
+	Content         []byte
+}
+
+// Attach adds a file to a thread.
+func (s *Slack) Attach(ctx context.Context, a Attachment) error {
+	if len(a.Content) > maxAttached {
+		return fmt.Errorf("%s is too large to attach: %d bytes", a.Name, len(a.Content))
 	}
-	if _, f := s.own().upload(ctx, place{channel: channelID, threadTS: ts}, &file{Name: name, Title: title, Content: content}); f != nil {
-		return fmt.Errorf("attach %s: %w", name, f)
+	at := place{channel: a.Channel, threadTS: a.Thread}
+	if _, f := s.own().upload(ctx, at, &file{Name: a.Name, Title: a.Title, Content: a.Content}); f != nil {
+		return fmt.Errorf("attach %s: %w", a.Name, f)
 	}
 	return nil
 }
