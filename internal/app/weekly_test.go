@@ -18,8 +18,8 @@ func TestWeeklyReportIsPostedOnce(t *testing.T) {
 	leads := func() (pages, replies []inbox.Message) {
 		t.Helper()
 		all, err := w.app.Inbox().Messages(t.Context(), "#leads")
-		if err != nil {
-			return nil, nil //nolint:nilerr // The channel begins with its first message.
+		if err != nil && len(all) > 0 { // the channel begins with its first message
+			t.Fatal(err)
 		}
 		for _, m := range all {
 			if m.ThreadTS == "" || m.ThreadTS == m.TS {
