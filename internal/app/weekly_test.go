@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +18,12 @@ func TestWeeklyReportIsPostedOnce(t *testing.T) {
 	})
 	leads := func() (pages, replies []inbox.Message) {
 		t.Helper()
+		channels, err := w.app.Inbox().Channels(t.Context())
+		if err != nil || !slices.ContainsFunc(channels, func(c inbox.Channel) bool { return c.Name == "leads" }) {
+			return pages, replies // the channel begins with its first message
+		}
 		all, err := w.app.Inbox().Messages(t.Context(), "#leads")
-		if err != nil && len(all) > 0 { // the channel begins with its first message
+		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range all {
