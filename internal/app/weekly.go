@@ -10,6 +10,7 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/report"
 	"github.com/watchtower-hub/watchtower/internal/tables"
+	"github.com/watchtower-hub/watchtower/notifiers/incidents"
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
 
@@ -39,19 +40,18 @@ func (a *App) openWeekly(ctx context.Context, files config.Files) error {
 
 // postReports posts each report when it is due, and one that was missed as soon as it can.
 func (a *App) postReports(ctx context.Context) error {
-	if a.weekly == nil {
-		<-ctx.Done()
-		return nil
+	if a.weekly != nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.engine.Ready():
+		}
+		if a.pipeline.Settled(ctx) == nil {
+			return a.weekly.run(ctx)
+		}
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-a.engine.Ready():
-	}
-	if a.pipeline.Settled(ctx) != nil {
-		return nil
-	}
-	return a.weekly.run(ctx)
+	<-ctx.Done()
+	return nil
 }
 
 func (w *weekly) run(ctx context.Context) error {
@@ -99,6 +99,7 @@ func (w *weekly) turn(ctx context.Context, now time.Time) (next time.Time, err e
 	if err != nil {
 		return next, err
 	}
+	r.Tell(w.app.reported(due.From, due.To))
 	if r.Kept+r.Missed == 0 && due.At.Before(w.app.started) {
 		return next, w.note(ctx, week) // There was nothing before the first start.
 	}
@@ -127,6 +128,21 @@ func (w *weekly) post(ctx context.Context, r report.Report, at time.Time) error 
 		w.app.logger.Warn("the weekly report was posted without its file; it is at /reports/", "err", err)
 	}
 	return nil
+}
+
+// reported are the incidents that were open in a week, as a report has them.
+func (a *App) reported(from, to time.Time) []report.Incident {
+	list := a.incidentLog.List(incidents.Filter{Since: from, Until: to})
+	out := make([]report.Incident, len(list))
+	for i := range list {
+		in := &list[i]
+		out[i] = report.Incident{
+			Number: in.Number, Title: in.Title, Service: in.Service, Team: in.Team, Severity: in.Severity, Owner: in.Owner,
+			OpenedAt: in.OpenedAt, AcknowledgedAt: in.AcknowledgedAt, ResolvedAt: in.ResolvedAt,
+			Pages: incidents.Urgency(in.Severity) >= incidents.Urgent,
+		}
+	}
+	return out
 }
 
 func (w *weekly) posted(ctx context.Context, week string) (bool, error) {

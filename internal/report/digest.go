@@ -23,6 +23,9 @@ func (r Report) Digest() (headline string, lines []string) {
 		}
 		lines = append(lines, row.digest())
 	}
+	if r.Answers != nil {
+		lines = append(lines, r.Answers.Words())
+	}
 	return "The week of " + r.Dates() + ": " + r.Headline, lines
 }
 

@@ -77,6 +77,9 @@ type Report struct {
 	// Unfinished is set when the last evaluation was before the end of the week: the figures are those so far.
 	Unfinished bool   `json:"unfinished"`
 	Teams      []Team `json:"teams"`
+	// Incidents were open in the week, Answers sums them up. Nil before Tell.
+	Incidents []Incident `json:"incidents,omitempty"`
+	Answers   *Answers   `json:"answers,omitempty"`
 }
 
 // Team is the promises of one team, the broken ones first. The name is empty for objectives that name no team.

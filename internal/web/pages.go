@@ -118,6 +118,9 @@ func (s *site) buildReport(ctx context.Context, spec string) (report.Report, err
 	if err != nil {
 		return report.Report{}, fmt.Errorf("weekly report: %w", err)
 	}
+	if s.o.History.Reported != nil {
+		weekly.Tell(s.o.History.Reported(from, to))
+	}
 	return weekly, nil
 }
 
