@@ -3,11 +3,11 @@ package app
 import (
 	"cmp"
 	"context"
-	"strings"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/bulletin"
 	"github.com/watchtower-hub/watchtower/internal/config"
+	"github.com/watchtower-hub/watchtower/internal/report"
 	"github.com/watchtower-hub/watchtower/notifiers/incidents"
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
 )
@@ -190,7 +190,7 @@ func (a *App) forStakeholders(in incidents.Incident) bulletin.Incident {
 		}
 		p := bulletin.Promise{
 			Objective: id, Text: status.Objective.Promise, Meaning: status.Objective.Meaning,
-			Slow: strings.EqualFold(status.Objective.Labels["category"], "latency"),
+			Slow: report.Slow(status.Objective),
 		}
 		if !status.NoData {
 			p.Ratio = status.ErrorRatio

@@ -96,3 +96,26 @@ func TestReportWithoutIncidentsSaysNothingOfThem(t *testing.T) {
 		t.Errorf("a calm week:\n%s", r.Markdown())
 	}
 }
+
+func TestOfOneTeam(t *testing.T) {
+	r := weekOfIncidents(t)
+	row := func(id, team string, outcome Outcome) Row {
+		return Row{ID: id, Team: team, Promise: "=cmd, \"quoted\"", Outcome: outcome, Target: 0.999, unit: requests}
+	}
+	r.Teams = []Team{{"media", []Row{row("m", "media", Kept)}}, {"social", []Row{row("s", "social", Missed), row("u", "social", NoData)}}}
+	r.Kept, r.Missed, r.NoData = 1, 1, 1
+	part, ok := r.Of("social")
+	if !ok || part.Kept != 0 || part.Missed != 1 || part.NoData != 1 || len(part.Incidents) != 2 || part.Answers.Incidents != 2 {
+		t.Errorf("the team's part: %+v", part)
+	}
+	if _, ok := r.Of("nobody"); ok {
+		t.Error("there is a team nobody")
+	}
+	if len(r.Teams) != 2 || r.Answers.Incidents != 3 {
+		t.Errorf("the whole has changed: %+v", r)
+	}
+	lines := strings.Split(strings.TrimSpace(r.CSV()), "\n")
+	if len(lines) != 4 || lines[1] != `2026-W47,media,m,,"'=cmd, ""quoted""",kept,0.999,,0,0,0,0,,,,,0` {
+		t.Errorf("CSV:\n%s", strings.Join(lines, "\n"))
+	}
+}
