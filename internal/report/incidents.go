@@ -96,7 +96,7 @@ func (a *Answers) add(in Incident) {
 }
 
 // Words says the answers in sentences: "3 incidents began, 2 of them called somebody, 1 at night. 2 were acknowledged, after
-// 4 minutes on average. 3 are over, after 32 minutes on average."
+// 4 minutes on average. 3 are over, after 32 minutes on average.".
 func (a Answers) Words() string {
 	if a.Incidents+a.Earlier == 0 {
 		return "There was no incident."
