@@ -410,18 +410,6 @@ func TestServiceUID(t *testing.T) {
 	}
 }
 
-func TestConfig(t *testing.T) {
-	if err := DefaultConfig().Validate(); err != nil {
-		t.Error(err)
-	}
-	err := Config{Grafana: GrafanaConfig{URL: "http://g", TokenFile: "t"}}.Validate()
-	for _, want := range []string{"dashboards.out", "dashboards.grafana.url", "dashboards.grafana.token_file"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v does not mention %s", err, want)
-		}
-	}
-}
-
 func BenchmarkBuildThousandServices(b *testing.B) {
 	var in Input
 	for i := range 1000 {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	commoncfg "github.com/prometheus/common/config"
+
+	"github.com/watchtower-hub/watchtower/dashboards"
 )
 
 const (
@@ -52,7 +54,7 @@ type Client struct {
 
 // New returns a client; nothing is asked yet.
 func New(o Options) (*Client, error) {
-	if err := CheckURL(o.URL); err != nil {
+	if err := dashboards.CheckGrafanaURL(o.URL); err != nil {
 		return nil, fmt.Errorf("grafana: %w", err)
 	}
 	conf := o.HTTP
@@ -67,22 +69,6 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		url: strings.TrimRight(o.URL, "/"), token: o.Token, http: client, backoff: cmp.Or(o.Backoff, 500*time.Millisecond),
 	}, nil
-}
-
-// CheckURL refuses what cannot be a Grafana's address.
-func CheckURL(address string) error {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil:
-		return errors.New("the address cannot be read: write it like https://grafana.example")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("%q is no address: write it with http:// or https://, like https://grafana.example", u.Redacted())
-	case u.User != nil:
-		return fmt.Errorf("%s holds a name or password: take it out and use a service account's token", u.Redacted())
-	case u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%s goes on after its path: write only where Grafana is", u.Redacted())
-	}
-	return nil
 }
 
 // URL is Grafana's address without a slash at its end.

@@ -214,31 +214,6 @@ func TestOwnCertificate(t *testing.T) {
 	}
 }
 
-func TestCheckURL(t *testing.T) {
-	for address, want := range map[string]string{
-		"":                        "is no address",
-		"grafana.example":         "is no address",
-		"ftp://grafana.example":   "is no address",
-		"https://":                "is no address",
-		"https://u:p@g.example":   "holds a name or password",
-		"https://g.example/?x=1":  "goes on after its path",
-		"https://g.example:x/":    "cannot be read",
-		"https://g.example/graf/": "",
-		"http://127.0.0.1:3000":   "",
-	} {
-		err := grafana.CheckURL(address)
-		if want == "" {
-			if err != nil {
-				t.Errorf("%s: %v", address, err)
-			}
-			continue
-		}
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "u:p") {
-			t.Errorf("%s: %v, want %s", address, err, want)
-		}
-	}
-}
-
 func TestPushDataSource(t *testing.T) {
 	g := start(t)
 	c := client(t, g, grafanatest.Token)

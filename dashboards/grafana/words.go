@@ -128,11 +128,14 @@ func describeFields(have, want any) string {
 	h, w := inside(have, "defaults"), inside(want, "defaults")
 	var parts []string
 	for _, key := range changedKeys(h, w) {
-		if key == "unit" {
+		switch key {
+		case "unit":
 			parts = append(parts, fmt.Sprintf("unit is %s, is generated as %s", show(h[key]), show(w[key])))
-			continue
+		case "custom":
+			parts = append(parts, "drawing changed")
+		default:
+			parts = append(parts, key+" changed")
 		}
-		parts = append(parts, key+" changed")
 	}
 	if !reflect.DeepEqual(object(have)["overrides"], object(want)["overrides"]) {
 		parts = append(parts, "columns or overrides changed")
