@@ -134,6 +134,7 @@ func (b board) place(builder *dashboard.DashboardBuilder) error {
 // meant: links that hide in a menu, a missing list of annotations, settings of
 // other kinds of variables and of panels that repeat.
 func tidy(d *dashboard.Dashboard) {
+	mend(d)
 	tidyLinks(d.Links)
 	d.Annotations.List = []dashboard.AnnotationQuery{{
 		Name: "Annotations & Alerts", BuiltIn: new(1.0), Enable: true, Hide: new(true), IconColor: "rgba(0, 211, 255, 1)", Type: new("dashboard"),

@@ -40,6 +40,9 @@ dashboards are, the other makes data sources that point at web.external_url.`,
 		if err != nil {
 			return err
 		}
+		if err := dashboards.LintAll(boards); err != nil {
+			return fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was written: %w", err)
+		}
 		dir := *out
 		if dir == "" {
 			dir = cfg.Dashboards.Out
@@ -110,13 +113,7 @@ func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dash
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	boards, err := dashboards.Build(dashboards.Input{
-		Objectives: objectives, ExternalURL: cfg.Web.ExternalURL,
-		Playbook: func(labels map[string]string) (string, bool) {
-			p, ok := lib.Match(labels)
-			return p.ID, ok
-		},
-	})
+	boards, err := dashboards.Build(cfg.DashboardInput(objectives, lib))
 	if err != nil {
 		return config.Config{}, nil, fmt.Errorf("build dashboards: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/watchtower-hub/watchtower/dashboards"
 	"github.com/watchtower-hub/watchtower/dashboards/grafana"
 	"github.com/watchtower-hub/watchtower/internal/config"
 )
@@ -63,6 +64,9 @@ refused or failed; the others are saved all the same.`,
 		cfg, boards, err := generate(cmd, *file)
 		if err != nil {
 			return err
+		}
+		if err := dashboards.LintAll(boards); err != nil {
+			return fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was pushed: %w", err)
 		}
 		client, err := connect(cfg)
 		if err != nil {
