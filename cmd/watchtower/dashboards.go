@@ -27,7 +27,10 @@ same from run to run while the objectives are, so they can be committed and comp
 
 With --provisioning the files that make Grafana read them are written as well: name
 Grafana's own folder of that name, such as /etc/grafana/provisioning. One says where the
-dashboards are, the other makes data sources that point at web.external_url.`,
+dashboards are, the other makes data sources that point at web.external_url.
+
+With --schema v2 each file is a resource of dashboard.grafana.app/v2beta1, for tools that
+put resources into Grafana 12 and later, such as grafanactl and Git Sync.`,
 		Example: `  watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower
   watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower --provisioning /etc/grafana/provisioning`,
 		Args: noArgs,
@@ -35,13 +38,23 @@ dashboards are, the other makes data sources that point at web.external_url.`,
 	file := configFlag(cmd)
 	out := cmd.Flags().String("out", "", "folder to write to (default: dashboards.out of the configuration)")
 	provisioning := cmd.Flags().String("provisioning", "", "write Grafana's provisioning files below this folder, too")
+	schema := cmd.Flags().String("schema", "v1", "format of the files: v1, the classic one, or v2 for Grafana 12 and later")
+	cmd.MarkFlagsMutuallyExclusive("schema", "provisioning") // which reads the classic format
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *schema != "v1" && *schema != "v2" {
+			return fmt.Errorf("--schema %q: write v1 or v2", *schema)
+		}
 		cfg, boards, err := generate(cmd, *file)
 		if err != nil {
 			return err
 		}
 		if err := dashboards.LintAll(boards); err != nil {
 			return fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was written: %w", err)
+		}
+		if *schema == "v2" {
+			if boards, err = dashboards.V2(boards); err != nil {
+				return err
+			}
 		}
 		dir := *out
 		if dir == "" {
