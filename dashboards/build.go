@@ -81,20 +81,14 @@ func Build(in Input) ([]Dashboard, error) {
 	for _, s := range slices.Sorted(maps.Keys(services)) {
 		plans = append(plans, in.service(s, services[s]))
 	}
-	built := make([]Dashboard, 0, len(plans))
 	uids := map[string]string{}
 	for _, plan := range plans {
 		if other, twice := uids[plan.uid]; twice {
 			return nil, fmt.Errorf("build dashboards: %q and %q would share the UID %s: rename one of the services", other, plan.title, plan.uid)
 		}
 		uids[plan.uid] = plan.title
-		content, err := plan.encode()
-		if err != nil {
-			return nil, fmt.Errorf("build dashboard %q: %w", plan.title, err)
-		}
-		built = append(built, Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content})
 	}
-	return built, nil
+	return encodeAll(plans)
 }
 
 // metricName is a classic Prometheus metric name.

@@ -409,17 +409,3 @@ func TestServiceUID(t *testing.T) {
 		t.Errorf("share gets %s", uid)
 	}
 }
-
-func BenchmarkBuildThousandServices(b *testing.B) {
-	var in Input
-	for i := range 1000 {
-		in.Objectives = append(in.Objectives, objective(fmt.Sprintf("service-%04d", i), "availability", 0.999, 28*day),
-			objective(fmt.Sprintf("service-%04d", i), "latency", 0.99, 28*day))
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Build(in); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

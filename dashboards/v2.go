@@ -130,17 +130,3 @@ func strictly(raw []byte, v any) error {
 	decoder.DisallowUnknownFields()
 	return decoder.Decode(v)
 }
-
-// pretty encodes JSON for people, with a line end.
-func pretty(v any) ([]byte, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, readable(raw), "", "  "); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
-}
