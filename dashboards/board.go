@@ -1,8 +1,6 @@
 package dashboards
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -97,16 +95,7 @@ func (b board) encode() ([]byte, error) {
 		return nil, err
 	}
 	built.Annotations.List = append(built.Annotations.List, marks...)
-	raw, err := json.Marshal(built)
-	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, readable(raw), "", "  "); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
+	return pretty(document{built, panelsOf(built)})
 }
 
 // place puts rows and panels on the grid.
@@ -143,6 +132,7 @@ func (b board) place(builder *dashboard.DashboardBuilder) error {
 // meant: links that hide in a menu, a missing list of annotations, settings of
 // other kinds of variables and of panels that repeat.
 func tidy(d *dashboard.Dashboard) {
+	mend(d)
 	tidyLinks(d.Links)
 	d.Annotations.List = []dashboard.AnnotationQuery{{
 		Name: "Annotations & Alerts", BuiltIn: new(1.0), Enable: true, Hide: new(true), IconColor: "rgba(0, 211, 255, 1)", Type: new("dashboard"),
@@ -165,31 +155,4 @@ func tidyLinks(links []dashboard.DashboardLink) {
 	for i := range links {
 		links[i].Placement = nil
 	}
-}
-
-// readable undoes the escapes \u003c, \u003e and \u0026, which Go's encoder
-// makes for HTML, so that queries in a diff read as they were written.
-func readable(raw []byte) []byte {
-	out := make([]byte, 0, len(raw))
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' {
-			out = append(out, raw[i])
-			continue
-		}
-		if i+6 <= len(raw) {
-			switch string(raw[i : i+6]) {
-			case `\u003c`:
-				out, i = append(out, '<'), i+5
-				continue
-			case `\u003e`:
-				out, i = append(out, '>'), i+5
-				continue
-			case `\u0026`:
-				out, i = append(out, '&'), i+5
-				continue
-			}
-		}
-		out, i = append(out, raw[i], raw[i+1]), i+1 // valid JSON never ends in a backslash
-	}
-	return out
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -83,20 +84,14 @@ func Build(in Input) ([]Dashboard, error) {
 	for _, o := range objectives {
 		plans = append(plans, in.promise(o))
 	}
-	built := make([]Dashboard, 0, len(plans))
 	uids := map[string]string{}
 	for _, plan := range plans {
 		if other, twice := uids[plan.uid]; twice {
 			return nil, fmt.Errorf("build dashboards: %q and %q would share the UID %s: rename one of the services", other, plan.title, plan.uid)
 		}
 		uids[plan.uid] = plan.title
-		content, err := plan.encode()
-		if err != nil {
-			return nil, fmt.Errorf("build dashboard %q: %w", plan.title, err)
-		}
-		built = append(built, Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content})
 	}
-	return built, nil
+	return encodeAll(plans)
 }
 
 // metricName is a classic Prometheus metric name.
@@ -105,8 +100,12 @@ var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
 // quoteMeta writes a text as a regular expression that matches it alone.
 func quoteMeta(s string) string { return regexp.QuoteMeta(s) }
 
-// quote writes a PromQL string.
-func quote(s string) string { return strconv.Quote(s) }
+// quote writes a PromQL string. Its dollars are escaped, or Grafana would put the
+// value of a variable into the name of a service.
+func quote(s string) string { return strings.ReplaceAll(strconv.Quote(s), "$", `\x24`) }
+
+// inPath writes a name into the path of an address, its dollars as those of quote.
+func inPath(name string) string { return strings.ReplaceAll(url.PathEscape(name), "$", "%24") }
 
 // number writes a float the way people do, without the noise of binary fractions.
 func number(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
@@ -116,10 +115,10 @@ func (in Input) objectiveLinks(o rules.Objective) []link {
 	if in.ExternalURL == "" {
 		return nil
 	}
-	links := []link{{"Objective " + o.ID, in.ExternalURL + "/objectives/" + o.ID}}
+	links := []link{{"Objective " + o.ID, in.ExternalURL + "/objectives/" + inPath(o.ID)}}
 	if in.Playbook != nil {
 		if id, ok := in.Playbook(o.AlertLabels(rules.Page)); ok {
-			links = append(links, link{"Playbook " + id, in.ExternalURL + "/playbooks/" + id})
+			links = append(links, link{"Playbook " + id, in.ExternalURL + "/playbooks/" + inPath(id)})
 		}
 	}
 	return links

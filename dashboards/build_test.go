@@ -421,29 +421,3 @@ func TestServiceUID(t *testing.T) {
 		t.Errorf("share gets %s", uid)
 	}
 }
-
-func TestConfig(t *testing.T) {
-	if err := DefaultConfig().Validate(); err != nil {
-		t.Error(err)
-	}
-	err := Config{Grafana: GrafanaConfig{URL: "http://g", TokenFile: "t"}}.Validate()
-	for _, want := range []string{"dashboards.out", "dashboards.grafana.url", "dashboards.grafana.token_file"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v does not mention %s", err, want)
-		}
-	}
-}
-
-func BenchmarkBuildThousandServices(b *testing.B) {
-	var in Input
-	for i := range 1000 {
-		in.Objectives = append(in.Objectives, objective(fmt.Sprintf("service-%04d", i), "availability", 0.999, 28*day),
-			objective(fmt.Sprintf("service-%04d", i), "latency", 0.99, 28*day))
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Build(in); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

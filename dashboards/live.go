@@ -85,7 +85,7 @@ func liveNow() []panel {
 func livePanels(o rules.Objective) []stack {
 	name, target := strings.TrimSuffix(o.Promise, "."), o.Target
 	works := fmt.Sprintf("1 - %s * %s", ofObjective("slo:current_burn_rate:ratio", o), ofObjective("slo:error_budget:ratio", o))
-	steps := []step{{nil, colorBad}, {new(1 - 6*o.ErrorBudget()), colorWatch}, {&target, colorGood}}
+	steps := []step{{nil, colorBad}, {new(max(0, 1-6*o.ErrorBudget())), colorWatch}, {&target, colorGood}}
 	course := panel{
 		kind: lines, key: "course/" + o.ID, title: name + ": how it went", width: 10, height: 6, line: true,
 		shows:   "Of 100 who tried, how many it worked for, at each moment. The dashed line is what we promise.",

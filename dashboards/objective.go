@@ -64,7 +64,7 @@ func standing(o rules.Objective) []panel {
 			normal:  fmt.Sprintf("%s %% or more.", number(target*100)),
 			act:     act,
 			queries: []query{{fmt.Sprintf("1 - %s * %s", ofObjective("slo:current_burn_rate:ratio", o), ofObjective("slo:error_budget:ratio", o)), "works"}},
-			unit:    ratio, decimals: new(2.0), steps: []step{{nil, colorBad}, {new(1 - 6*o.ErrorBudget()), colorWatch}, {&target, colorGood}},
+			unit:    ratio, decimals: new(2.0), steps: []step{{nil, colorBad}, {new(max(0, 1-6*o.ErrorBudget())), colorWatch}, {&target, colorGood}},
 		},
 		{
 			kind: figure, key: "left", title: "Budget left", width: 5, height: 5,

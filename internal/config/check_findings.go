@@ -61,6 +61,7 @@ func Check(ctx context.Context, path string, o CheckOptions) Result {
 		c.roles(files)
 		c.routes(files, alerts)
 		c.escalations(files, alerts)
+		c.dashboards(files)
 	}
 	c.onCall(files, o.Now)
 	if len(files.Objectives) == 0 && err == nil {
