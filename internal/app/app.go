@@ -82,6 +82,7 @@ type App struct {
 	promRules   *rules.PromRules
 	escalator   *escalator // nil where no file says who is on call
 	collectors  *collectors.Collectors
+	boards      boards
 	site        http.Handler
 	selfwatch   *selfwatch.Watch
 

@@ -48,6 +48,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		History:     a.history(),
 		OnCall:      a.onCallPages(),
 		Playbooks:   a.playbookPages,
+		Dashboards:  a.dashboardPages(zone),
 		Handlers:    handlers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,
