@@ -124,7 +124,8 @@ func (s Series) Spark(ink Ink) string {
 		return ""
 	}
 	if low == high {
-		low, high = low-1, high+1
+		room := max(math.Abs(low)/10, 1)
+		low, high = low-room, high+room
 	}
 	const width, height = 200.0, 40.0
 	f := frame{box: box{top: 2, right: width, bottom: height}, from: first, to: last, axis: axis{low: low, high: high}}

@@ -146,16 +146,14 @@ func (g *Graph) axis(points [][]Point) axis {
 	if low > high {
 		low, high = 0, 1
 	}
-	switch {
-	case g.SoftLow != nil && finite(*g.SoftLow):
+	if g.Low == nil && g.SoftLow == nil {
+		low, high = min(low, 0), max(high, 0)
+	}
+	if g.SoftLow != nil && finite(*g.SoftLow) {
 		low = min(low, *g.SoftLow)
-	case g.Low == nil:
-		low = min(low, 0)
 	}
 	if g.SoftHigh != nil && finite(*g.SoftHigh) {
 		high = max(high, *g.SoftHigh)
-	} else if g.High == nil {
-		high = max(high, min(low, 0))
 	}
 	return g.bounded(low, high)
 }

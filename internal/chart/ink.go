@@ -46,7 +46,7 @@ func (p *palette) inks() []color.NRGBA {
 		}
 	}
 	return []color.NRGBA{
-		p.neutral[0], p.neutral[1], hex(0xD5DBE2), hex(0x44C2B0), p.neutral[2], hex(0xFF8A8A), hex(0x9D8CF2), hex(0x9CC46A),
+		p.neutral[0], p.neutral[1], hex(0xD5DBE2), hex(0x2A9E90), p.neutral[2], hex(0xFFB3A0), hex(0x9D8CF2), hex(0x9CC46A),
 	}
 }
 

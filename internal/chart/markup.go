@@ -50,9 +50,13 @@ func (m *markup) title(words string) {
 }
 
 // polyline draws through points, polygon fills what they enclose.
-func (m *markup) polyline(class string, points []xy, words string) { m.poly("polyline", class, points, words) }
+func (m *markup) polyline(class string, points []xy, words string) {
+	m.poly("polyline", class, points, words)
+}
 
-func (m *markup) polygon(class string, points []xy, words string) { m.poly("polygon", class, points, words) }
+func (m *markup) polygon(class string, points []xy, words string) {
+	m.poly("polygon", class, points, words)
+}
 
 func (m *markup) poly(element, class string, points []xy, words string) {
 	m.WriteString("<" + element + ` class="` + class + `" points="`)

@@ -288,4 +288,3 @@ func hoverLayout(length time.Duration) string {
 		return "Mon 2 Jan 15:04"
 	}
 }
-
