@@ -216,7 +216,8 @@ const strokes = `.plot, .scale, .clock, .spark, .bar, .dial { display: block; ov
 .plot .mark { stroke: var(--ink-2); stroke-width: 2; stroke-dasharray: 2 3; stroke-linecap: butt; }
 .plot .cell { fill: var(--ink-1); shape-rendering: crispEdges; }
 .plot .cursor { stroke: var(--chart-ink); stroke-width: 1; stroke-linecap: butt; }
-.scale text, .clock text, .dial text { fill: var(--chart-muted); font-size: 12px; }
+.scale text, .clock text, .dial text { fill: var(--chart-muted); }
+.scale text, .clock text { font-size: 12px; }
 .bar .track, .dial .track { fill: var(--chart-grid); }
 .bar .fill, .dial .fill, .dial .ring { fill: var(--ink); }
 .bar .limit { stroke: var(--ink); stroke-width: 2; }

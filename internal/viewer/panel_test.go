@@ -39,7 +39,7 @@ func TestTimeSeries(t *testing.T) {
 		t.Errorf("the columns:\n%s", diff)
 	}
 	plot := string(g.Plot)
-	for _, want := range []string{`class="line ink-1"`, `class="line ink-2"`, `class="limit ink-bad"`, "Incident 7: it broke", "on a: 40/s at 12:00", `<g fill-opacity="0.08">`} {
+	for _, want := range []string{`class="line ink-1"`, `class="line ink-2"`, `class="limit ink-bad"`, "Incident 7: it broke", "on a: 40/s at 12:00"} {
 		if !strings.Contains(plot, want) {
 			t.Errorf("the plot lacks %s", want)
 		}
@@ -54,6 +54,17 @@ func TestTimeSeries(t *testing.T) {
 	last := len(h.X) - 1
 	if last != 180 || h.X[0] != 0 || h.X[last] != 1000 || h.T[last] != "Sat 12:00" || h.Series[0].Name != "on a" || h.Series[0].Values[last] != "40/s" || h.Series[1].Class != "ink-2" {
 		t.Errorf("at the pointer: %d moments, %d, %d, %s, %+v", last, h.X[0], h.X[last], h.T[last], h.Series[0])
+	}
+}
+
+// One line has its area under it; several would mix.
+func TestFill(t *testing.T) {
+	f := hosts()
+	f.answers["single"] = []Series{series("", 1)}
+	for query, want := range map[string]bool{"single": true, "traffic": false} {
+		if got := strings.Contains(string(panelOf(t, "timeseries", traffic+", "+targets(query), f).Graph.Plot), `<g fill-opacity="0.08">`); got != want {
+			t.Errorf("%s is filled: %v, want %v", query, got, want)
+		}
 	}
 }
 

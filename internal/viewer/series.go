@@ -120,10 +120,21 @@ func (j *job) graph() {
 	if show := j.json.Options.Legend.ShowLegend; show != nil && !*show {
 		view.Legend = nil
 	}
-	drawn := g.Draw()
-	view.put(drawn)
+	thin(g.Lines)
+	view.put(g.Draw())
 	view.Hover = hover(&g, lines)
 	j.panel.Graph = view
+}
+
+// thin leaves the areas under lines away where there are several, unless they were meant to
+// be seen: they would mix to colors that mean nothing.
+func thin(lines []chart.Line) {
+	const meant = 0.2
+	for i := range lines {
+		if l := &lines[i]; len(lines) > 1 && l.Fill < meant {
+			l.Fill = 0
+		}
+	}
 }
 
 // put takes over the parts of a drawing. chart escapes every name that it writes.
