@@ -212,14 +212,20 @@ func (f *field) show(v float64) shown {
 }
 
 // format writes a number in the field's unit.
-func (f *field) format(v float64) string {
-	if math.IsNaN(v) {
-		return orElse(f.NoValue, "no data")
+func (f *field) format(v float64) string { return f.formatter()(v) }
+
+// formatter returns what writes numbers in the field's unit, for those who write many.
+func (f *field) formatter() func(float64) string {
+	m := f.measure()
+	return func(v float64) string {
+		if math.IsNaN(v) {
+			return orElse(f.NoValue, "no data")
+		}
+		if written, ok := formatWords(f.Unit, v, time.UTC); ok {
+			return written
+		}
+		return m.Format(v)
 	}
-	if written, ok := formatWords(f.Unit, v, time.UTC); ok {
-		return written
-	}
-	return f.measure().Format(v)
 }
 
 // inkOf returns the color of a value: the fixed one, else that of its threshold.

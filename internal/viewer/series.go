@@ -274,9 +274,10 @@ func hover(g *chart.Graph, lines []line) string {
 	}
 	for i, l := range lines {
 		s := hoverLine{Name: l.name, Class: g.Lines[i].Ink.Class(), Values: make([]string, len(moments))}
+		write := l.field.formatter()
 		for _, p := range l.Points {
 			if n, ok := at[p.At.UnixMilli()]; ok && !p.At.Before(g.From) && !p.At.After(g.To) {
-				s.Values[n] = l.field.format(p.Value)
+				s.Values[n] = write(p.Value)
 			}
 		}
 		h.Series = append(h.Series, s)
