@@ -27,13 +27,12 @@ func (p Part) share(v float64) float64 {
 
 // The dial: an arc of 240° whose opening is below.
 const (
-	dialX, dialY  = 100.0, 96.0
-	dialFrom      = 240.0 // degrees, from the top to the left
-	dialOuter     = 84.0
-	dialInner     = 62.0
-	dialRingOuter = 92.0
-	dialRingInner = 87.0
+	dialX, dialY = 100.0, 96.0
+	dialOpen     = 240.0 // degrees
 )
+
+// band is a part of the dial by its inner and its outer radius.
+type band struct{ inner, outer float64 }
 
 // Dial draws a gauge: how far along an arc the value is, with a thin ring that says which
 // values are good and bad.
@@ -42,9 +41,10 @@ func (p Part) Dial() string {
 	m.WriteString(`<svg class="dial" viewBox="0 0 200 160" role="img" aria-label="`)
 	m.escape(strings.TrimSpace(p.Name + " " + p.Text + ", between " + p.Measure.Format(p.Low) + " and " + p.Measure.Format(p.High)))
 	m.WriteString(`">`)
-	arc(&m, "track", 0, 1, dialInner, dialOuter)
+	face, ring := band{62, 84}, band{87, 92}
+	face.arc(&m, "track", 0, 1)
 	if at := p.share(p.Value); at > 0 {
-		arc(&m, "fill "+p.Ink.Class(), 0, at, dialInner, dialOuter)
+		face.arc(&m, "fill "+p.Ink.Class(), 0, at)
 	}
 	for i, l := range p.Limits {
 		end := 1.0
@@ -56,7 +56,7 @@ func (p Part) Dial() string {
 			begin = p.share(l.Value)
 		}
 		if end > begin {
-			arc(&m, "ring "+l.Ink.Class(), begin, end, dialRingInner, dialRingOuter)
+			ring.arc(&m, "ring "+l.Ink.Class(), begin, end)
 		}
 	}
 	size := min(34, 180/max(1, float64(len([]rune(p.Text)))))
@@ -71,22 +71,22 @@ func (p Part) Dial() string {
 	return m.String()
 }
 
-// arc fills the part of the dial's arc from one share to another.
-func arc(m *markup, class string, from, to, inner, outer float64) {
+// arc fills the band from one share of the dial to another.
+func (b band) arc(m *markup, class string, from, to float64) {
 	at := func(share, radius float64) (x, y float64) {
-		angle := (-dialFrom/2 + dialFrom*share) * math.Pi / 180
+		angle := (-dialOpen/2 + dialOpen*share) * math.Pi / 180
 		return dialX + radius*math.Sin(angle), dialY - radius*math.Cos(angle)
 	}
 	long := 0
-	if (to-from)*dialFrom > 180 {
+	if (to-from)*dialOpen > 180 {
 		long = 1
 	}
-	x1, y1 := at(from, outer)
-	x2, y2 := at(to, outer)
-	x3, y3 := at(to, inner)
-	x4, y4 := at(from, inner)
+	x1, y1 := at(from, b.outer)
+	x2, y2 := at(to, b.outer)
+	x3, y3 := at(to, b.inner)
+	x4, y4 := at(from, b.inner)
 	fmt.Fprintf(m, `<path class="%s" d="M%.1f %.1fA%g %g 0 %d 1 %.1f %.1fL%.1f %.1fA%g %g 0 %d 0 %.1f %.1fZ"/>`,
-		class, x1, y1, outer, outer, long, x2, y2, x3, y3, inner, inner, long, x4, y4)
+		class, x1, y1, b.outer, b.outer, long, x2, y2, x3, y3, b.inner, b.inner, long, x4, y4)
 }
 
 // Bar draws a bar as long as the value is far along, with a stroke at each limit.

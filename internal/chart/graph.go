@@ -271,8 +271,7 @@ func (g *Graph) drawLine(m *markup, f *frame, i int, points, base []Point) {
 				ground := f.y(0)
 				outline = append(outline, xy{line[len(line)-1].x, ground}, xy{line[0].x, ground})
 			}
-			m.WriteString("<g")
-			m.WriteString(fmt.Sprintf(` fill-opacity="%.2f">`, min(l.Fill, 1)))
+			fmt.Fprintf(m, `<g fill-opacity="%.2f">`, min(l.Fill, 1))
 			m.polygon("area "+class, outline, "")
 			m.WriteString("</g>")
 		}

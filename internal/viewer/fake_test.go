@@ -82,24 +82,24 @@ func series(labels string, values ...float64) Series {
 }
 
 // boardOf reads a dashboard of panels, written in JSON, with the rest of its keys.
-func boardOf(t testing.TB, panels, more string) *Board {
-	t.Helper()
+func boardOf(tb testing.TB, panels, more string) *Board {
+	tb.Helper()
 	if more != "" {
 		more = ", " + more
 	}
 	b, err := Parse([]byte(`{"uid": "b", "title": "Board", "panels": [` + panels + `]` + more + `}`))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
 
 // show makes the page of a board.
-func show(t testing.TB, b *Board, f Querier, query string) Page {
-	t.Helper()
+func show(tb testing.TB, b *Board, f Querier, query string) Page {
+	tb.Helper()
 	q, err := url.ParseQuery(query)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	v := New(Options{
 		Boards: func() ([]*Board, error) { return []*Board{b}, nil }, Querier: f, Now: noon, ExternalURL: "https://wt.example/",
@@ -107,19 +107,19 @@ func show(t testing.TB, b *Board, f Querier, query string) Page {
 			return []Mark{{From: from.Add(time.Minute), To: from.Add(2 * time.Minute), Name: "Incident 7: it broke", Path: "/incidents/7"}}
 		},
 	})
-	p, err := v.Page(t.Context(), b.UID, q)
+	p, err := v.Page(tb.Context(), b.UID, q)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
 // panelOf makes one panel: its kind, and its keys in JSON.
-func panelOf(t testing.TB, kind, keys string, f Querier) Panel {
-	t.Helper()
-	p := show(t, boardOf(t, panelJSONOf(kind, keys), ""), f, "")
+func panelOf(tb testing.TB, kind, keys string, f Querier) Panel {
+	tb.Helper()
+	p := show(tb, boardOf(tb, panelJSONOf(kind, keys), ""), f, "")
 	if len(p.Sections) != 1 || len(p.Sections[0].Panels) != 1 {
-		t.Fatalf("%d sections", len(p.Sections))
+		tb.Fatalf("%d sections", len(p.Sections))
 	}
 	return p.Sections[0].Panels[0]
 }

@@ -40,10 +40,10 @@ func (j *job) heat() {
 		j.note("%d buckets are drawn of %d.", mostBuckets, len(rows))
 		rows = rows[:mostBuckets]
 	}
-	any := slices.ContainsFunc(rows, func(b bucket) bool {
+	some := slices.ContainsFunc(rows, func(b bucket) bool {
 		return slices.ContainsFunc(b.counts, func(p chart.Point) bool { return p.Value > 0 })
 	})
-	if !any {
+	if !some {
 		return
 	}
 	unit := orElse(j.json.Options.CellValues.Unit, "short")

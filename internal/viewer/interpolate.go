@@ -14,6 +14,7 @@ type scope struct {
 	values map[string]chosen
 	window window
 	step   time.Duration
+	fixed  []string // the variables that have one value each because something is repeated
 }
 
 // chosen is what a variable stands for.

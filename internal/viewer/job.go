@@ -22,7 +22,6 @@ type job struct {
 	scope   scope
 	fields  *fields
 	kind    kind
-	alone   bool
 	panel   Panel
 	queries []query
 }
@@ -66,13 +65,22 @@ func kindOf(name string) (kind, bool) {
 }
 
 // begin sends the queries of a panel.
-func (r *request) begin(ctx context.Context, in instance, alone bool) *job { //revive:disable-line:flag-parameter
-	j := &job{request: r, json: in.panel, scope: in.scope, fields: newFields(in.panel.FieldConfig), alone: alone}
+func (r *request) begin(ctx context.Context, in instance) *job {
+	j := &job{request: r, json: in.panel, scope: in.scope, fields: newFields(in.panel.FieldConfig)}
 	j.panel = Panel{
-		ID: in.panel.ID, Kind: in.panel.Type, Title: in.scope.words(in.panel.Title),
+		ID: in.panel.ID, Anchor: strconv.FormatInt(in.panel.ID, 10), Kind: in.panel.Type, Title: in.scope.words(in.panel.Title),
 		Description: markdown(in.scope.words(in.panel.Description)), Width: in.panel.GridPos.W, Height: in.panel.GridPos.H,
-		Path: r.path(func(q url.Values) { q.Set("panel", strconv.FormatInt(in.panel.ID, 10)); q.Del("viewPanel") }),
 	}
+	if in.nth > 0 {
+		j.panel.Anchor += "-" + strconv.Itoa(in.nth+1)
+	}
+	j.panel.Path = r.path(func(q url.Values) {
+		q.Del("viewPanel")
+		q.Set("panel", strconv.FormatInt(in.panel.ID, 10))
+		for _, name := range in.scope.fixed {
+			q["var-"+name] = in.scope.values[name].values
+		}
+	})
 	for _, l := range in.panel.Links {
 		if link, ok := r.link(l, in.scope); ok {
 			j.panel.Links = append(j.panel.Links, link)
@@ -110,7 +118,7 @@ func (j *job) ask(ctx context.Context) {
 	if most == 0 {
 		most = min(mostPoints, max(100, 25*j.json.GridPos.W))
 	}
-	if j.alone && most > 150 {
+	if j.request.only != 0 && most > 150 {
 		most = mostPoints
 	}
 	j.scope.window = w

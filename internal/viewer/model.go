@@ -192,8 +192,7 @@ func lenient(raw []byte, v any) (odd, err error) {
 		return nil, nil
 	}
 	err = json.Unmarshal(raw, v)
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &mismatch) {
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return mismatch, nil
 	}
 	return nil, err

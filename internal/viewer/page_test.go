@@ -62,6 +62,14 @@ func TestRowsAndRepeats(t *testing.T) {
 	if diff := cmp.Diff(want, layoutOf(p)); diff != "" {
 		t.Errorf("the page:\n%s", diff)
 	}
+	var places []string
+	for _, panel := range p.Sections[0].Panels {
+		places = append(places, panel.Anchor+" "+panel.Path)
+	}
+	want = []string{"1 /dashboards/b?panel=1&var-v=1&var-v=3", "2 /dashboards/b?panel=2&var-v=1", "2-2 /dashboards/b?panel=2&var-v=3"}
+	if diff := cmp.Diff(want, places); diff != "" {
+		t.Errorf("the panels are at:\n%s", diff)
+	}
 }
 
 func TestOnePanelAlone(t *testing.T) {
@@ -143,7 +151,7 @@ func TestOddJSONIsSaid(t *testing.T) {
 // Each query is asked once, four at a time at most.
 func TestQueriesAreBounded(t *testing.T) {
 	var panels []string
-	for _, expr := range strings.Fields("a b c d e f g h a b") {
+	for expr := range strings.FieldsSeq("a b c d e f g h a b") {
 		panels = append(panels, panelJSONOf("timeseries", targets(expr)))
 	}
 	slow := &slowQuerier{}
@@ -182,7 +190,7 @@ type slowQuerier struct {
 
 var _ Querier = (*slowQuerier)(nil)
 
-func (s *slowQuerier) Range(ctx context.Context, _ string, from, _ time.Time, _ time.Duration) ([]Series, error) {
+func (s *slowQuerier) Range(ctx context.Context, _ string, _, _ time.Time, _ time.Duration) ([]Series, error) {
 	n := s.now.Add(1)
 	defer s.now.Add(-1)
 	if n > s.most.Load() {

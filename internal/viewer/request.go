@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,37 +19,37 @@ type request struct {
 	scope  scope
 	marks  []Mark
 	asks   *asker
+	only   int64 // the panel that is asked for by itself; 0: all are
 }
 
 // sections makes the panels: first every query is on its way, then each is drawn.
 func (r *request) sections(ctx context.Context, p *Page) error {
-	only, err := r.alone(p)
-	if err != nil {
+	var err error
+	if r.only, err = r.alone(p); err != nil {
 		return err
 	}
 	var jobs [][]*job
 	for _, s := range r.expanded() {
 		var row []*job
 		for _, in := range s.panels {
-			if only != 0 && in.panel.ID != only {
-				continue
+			if r.only == 0 || in.panel.ID == r.only {
+				row = append(row, r.begin(ctx, in))
 			}
-			row = append(row, r.begin(ctx, in, only != 0))
 		}
-		if only == 0 || len(row) > 0 {
+		if r.only == 0 || len(row) > 0 {
 			jobs = append(jobs, row)
 			p.Sections = append(p.Sections, Section{Title: s.title})
 		}
 	}
-	if len(jobs) == 0 && only != 0 {
-		return fmt.Errorf("panel %d of dashboard %q: %w", only, r.board.UID, ErrNotFound)
+	if len(jobs) == 0 && r.only != 0 {
+		return fmt.Errorf("panel %d of dashboard %q: %w", r.only, r.board.UID, ErrNotFound)
 	}
 	for i, row := range jobs {
 		for _, j := range row {
 			p.Sections[i].Panels = append(p.Sections[i].Panels, j.finish())
 		}
 	}
-	if only != 0 {
+	if r.only != 0 {
 		p.Sections = p.Sections[:1]
 		p.Sections[0].Title, p.Sections[0].Panels = "", p.Sections[0].Panels[:1]
 	}
@@ -71,10 +72,11 @@ func (r *request) alone(p *Page) (int64, error) {
 }
 
 // instance is a panel with what its variables stand for: one of a repeated panel has its
-// own value.
+// own value, and which one it is.
 type instance struct {
 	panel *panelJSON
 	scope scope
+	nth   int
 }
 
 type expandedSection struct {
@@ -86,6 +88,7 @@ type expandedSection struct {
 func (r *request) expanded() []expandedSection {
 	var all []expandedSection
 	count := 0
+	seen := map[int64]int{}
 	for i := range r.board.sections {
 		s := &r.board.sections[i]
 		for _, rowScope := range r.scope.repeated(s.repeat) {
@@ -93,7 +96,9 @@ func (r *request) expanded() []expandedSection {
 			for j := range s.panels {
 				for _, own := range rowScope.repeated(s.panels[j].Repeat) {
 					if count++; count <= mostPanels {
-						out.panels = append(out.panels, instance{&s.panels[j], own})
+						id := s.panels[j].ID
+						out.panels = append(out.panels, instance{&s.panels[j], own, seen[id]})
+						seen[id]++
 					}
 				}
 			}
@@ -111,7 +116,9 @@ func (s scope) repeated(variable string) []scope {
 	}
 	scopes := make([]scope, 0, len(c.values))
 	for _, value := range c.values {
-		scopes = append(scopes, s.with(variable, value))
+		own := s.with(variable, value)
+		own.fixed = append(slices.Clone(s.fixed), variable)
+		scopes = append(scopes, own)
 	}
 	return scopes
 }

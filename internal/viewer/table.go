@@ -1,6 +1,7 @@
 package viewer
 
 import (
+	"cmp"
 	"html/template"
 	"math"
 	"net/url"
@@ -71,14 +72,6 @@ func (d datum) words() string {
 	}
 }
 
-// valueKey is the column of the values of a query.
-func valueKey(ref string, many bool) string { //revive:disable-line:flag-parameter
-	if many {
-		return "Value #" + ref
-	}
-	return "Value"
-}
-
 const timeKey = "Time"
 
 // table shows rows of labels and values.
@@ -127,11 +120,13 @@ func (j *job) frame() *frame {
 		}
 	}
 	add(column{key: timeKey, name: timeKey, kind: times})
-	many := len(j.queries) > 1
 	var values []column
 	for i := range j.queries {
 		q := &j.queries[i]
-		key := valueKey(q.target.RefID, many)
+		key := "Value" // as Grafana names it
+		if len(j.queries) > 1 {
+			key = "Value #" + q.target.RefID
+		}
 		values = append(values, column{key: key, name: key, ref: q.target.RefID, kind: numbers})
 		for _, s := range q.series {
 			for _, name := range sortedLabels(s) {
@@ -168,30 +163,36 @@ func (j *job) sortRows(f *frame) {
 	for _, by := range slices.Backward(j.json.Options.SortBy) {
 		i := slices.IndexFunc(f.columns, func(c column) bool { return c.name == by.DisplayName })
 		if i >= 0 {
-			f.sort(f.columns[i].key, by.Desc)
+			f.sort(order{f.columns[i].key, by.Desc})
 		}
 	}
 }
 
-func (f *frame) sort(key string, desc bool) {
+// order is a column to sort by.
+type order struct {
+	key  string
+	desc bool
+}
+
+// sort sorts the rows; those without a value come last.
+func (f *frame) sort(by order) {
+	sign := 1
+	if by.desc {
+		sign = -1
+	}
 	slices.SortStableFunc(f.rows, func(a, b map[string]datum) int {
-		x, inX := a[key]
-		y, inY := b[key]
-		order := 0
+		x, inX := a[by.key]
+		y, inY := b[by.key]
 		switch {
-		case !inX || !inY:
-			return map[bool]int{true: 1, false: -1}[!inX && inY] * map[bool]int{true: 1, false: 0}[inX != inY]
+		case inX && !inY:
+			return -1
+		case !inX && inY:
+			return 1
 		case x.kind == texts:
-			order = strings.Compare(x.text, y.text)
-		case x.number < y.number:
-			order = -1
-		case x.number > y.number:
-			order = 1
+			return sign * strings.Compare(x.text, y.text)
+		default:
+			return sign * cmp.Compare(x.number, y.number)
 		}
-		if desc {
-			return -order
-		}
-		return order
 	})
 }
 

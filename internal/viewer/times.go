@@ -54,10 +54,10 @@ func orElse(s, other string) string {
 
 func (w *window) read(now time.Time, zone *time.Location) error {
 	var err error
-	if w.from, err = parseTime(w.rawFrom, now, zone, false); err != nil {
+	if w.from, err = (clock{now.In(zone), first}).parse(w.rawFrom); err != nil {
 		return err
 	}
-	if w.to, err = parseTime(w.rawTo, now, zone, true); err != nil {
+	if w.to, err = (clock{now.In(zone), last}).parse(w.rawTo); err != nil {
 		return err
 	}
 	switch length := w.to.Sub(w.from); {
@@ -73,11 +73,25 @@ func (w *window) read(now time.Time, zone *time.Location) error {
 // of the day.
 var relative = regexp.MustCompile(`^now(?:([-+])(\d{1,6})([smhdwMy]))?(?:/([smhdwMy]))?$`)
 
-// parseTime reads a time: relative, a date on the zone's clock, RFC 3339, or milliseconds
-// since 1970. up rounds a relative one up.
-func parseTime(s string, now time.Time, zone *time.Location, up bool) (time.Time, error) { //revive:disable-line:flag-parameter
+// clock reads times as people write them, on the clock of the present's location.
+type clock struct {
+	now time.Time
+	end end
+}
+
+// end is which moment of a rounded time is meant: of now/d, the first of the day or the last.
+type end int
+
+const (
+	first end = iota
+	last
+)
+
+// parse reads a time: relative, a date, RFC 3339, or milliseconds since 1970.
+func (c clock) parse(s string) (time.Time, error) {
+	zone := c.now.Location()
 	if m := relative.FindStringSubmatch(s); m != nil {
-		return relativeTime(m, now.In(zone), up), nil
+		return c.relative(m), nil
 	}
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 && n < 1e14 {
 		if n < 1e11 { // seconds
@@ -96,7 +110,9 @@ func parseTime(s string, now time.Time, zone *time.Location, up bool) (time.Time
 	return time.Time{}, fmt.Errorf("%q is no time; write it as now-6h or 2026-11-28 14:00", shorten(s, 40))
 }
 
-func relativeTime(m []string, t time.Time, up bool) time.Time { //revive:disable-line:flag-parameter
+// relative returns the time that the parts of relative tell.
+func (c clock) relative(m []string) time.Time {
+	t := c.now
 	if m[1] != "" {
 		n, _ := strconv.Atoi(m[2]) // six digits
 		if m[1] == "-" {
@@ -108,7 +124,7 @@ func relativeTime(m []string, t time.Time, up bool) time.Time { //revive:disable
 		return t
 	}
 	t = floorUnit(t, m[4])
-	if up {
+	if c.end == last {
 		t = addUnit(t, 1, m[4]).Add(-time.Millisecond)
 	}
 	return t

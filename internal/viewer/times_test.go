@@ -12,32 +12,32 @@ func TestParseTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	is := func(written string, up bool, want string) {
+	is := func(written string, which end, want string) {
 		t.Helper()
-		got, err := parseTime(written, noon(), berlin, up)
+		got, err := clock{noon().In(berlin), which}.parse(written)
 		if err != nil || got.Format("2006-01-02 15:04:05.000 MST") != want {
 			t.Errorf("%s is %s (%v), want %s", written, got, err, want)
 		}
 	}
-	is("now", false, "2026-11-28 13:00:00.000 CET")
-	is("now-6h", false, "2026-11-28 07:00:00.000 CET")
-	is("now-2d", false, "2026-11-26 13:00:00.000 CET")
-	is("now+1M", false, "2026-12-28 13:00:00.000 CET")
-	is("now-1y", false, "2025-11-28 13:00:00.000 CET")
-	is("now/d", false, "2026-11-28 00:00:00.000 CET")
-	is("now/d", true, "2026-11-28 23:59:59.999 CET")
-	is("now-1w/w", false, "2026-11-16 00:00:00.000 CET")
-	is("now/h", false, "2026-11-28 13:00:00.000 CET")
-	is("now/M", false, "2026-11-01 00:00:00.000 CET")
-	is("now/y", true, "2026-12-31 23:59:59.999 CET")
-	is("1764331200000", false, "2025-11-28 13:00:00.000 CET")
-	is("1764331200", false, "2025-11-28 13:00:00.000 CET")
-	is("2026-11-28T11:00:00Z", false, "2026-11-28 12:00:00.000 CET")
-	is("2026-11-28 11:00", false, "2026-11-28 11:00:00.000 CET")
-	is("2026-11-28T11:00", false, "2026-11-28 11:00:00.000 CET")
-	is("2026-11-28", false, "2026-11-28 00:00:00.000 CET")
+	is("now", first, "2026-11-28 13:00:00.000 CET")
+	is("now-6h", first, "2026-11-28 07:00:00.000 CET")
+	is("now-2d", first, "2026-11-26 13:00:00.000 CET")
+	is("now+1M", first, "2026-12-28 13:00:00.000 CET")
+	is("now-1y", first, "2025-11-28 13:00:00.000 CET")
+	is("now/d", first, "2026-11-28 00:00:00.000 CET")
+	is("now/d", last, "2026-11-28 23:59:59.999 CET")
+	is("now-1w/w", first, "2026-11-16 00:00:00.000 CET")
+	is("now/h", first, "2026-11-28 13:00:00.000 CET")
+	is("now/M", first, "2026-11-01 00:00:00.000 CET")
+	is("now/y", last, "2026-12-31 23:59:59.999 CET")
+	is("1764331200000", first, "2025-11-28 13:00:00.000 CET")
+	is("1764331200", first, "2025-11-28 13:00:00.000 CET")
+	is("2026-11-28T11:00:00Z", first, "2026-11-28 12:00:00.000 CET")
+	is("2026-11-28 11:00", first, "2026-11-28 11:00:00.000 CET")
+	is("2026-11-28T11:00", first, "2026-11-28 11:00:00.000 CET")
+	is("2026-11-28", first, "2026-11-28 00:00:00.000 CET")
 	for _, written := range []string{"", "yesterday", "now-", "now-6", "now-6x", "-5", "now/q", "99999999999999999999"} {
-		if got, err := parseTime(written, noon(), berlin, false); err == nil {
+		if got, err := (clock{noon().In(berlin), first}).parse(written); err == nil {
 			t.Errorf("%q is taken for %s", written, got)
 		}
 	}

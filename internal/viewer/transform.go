@@ -112,7 +112,7 @@ func (f *frame) sortedBy(t transformJSON) {
 	for _, by := range slices.Backward(o.Sort) {
 		for _, c := range f.columns {
 			if c.name == by.Field {
-				f.sort(c.key, by.Desc)
+				f.sort(order{c.key, by.Desc})
 			}
 		}
 	}

@@ -31,24 +31,24 @@ func known(unit string) chart.Measure {
 	case "bytes":
 		return chart.Bytes.Measure()
 	case "decbytes":
-		return thousands(1, "B", " ")
+		return thousands("B", " ")
 	case "kbytes", "mbytes", "gbytes":
 		power := map[string]float64{"kbytes": 1 << 10, "mbytes": 1 << 20, "gbytes": 1 << 30}[unit]
 		return over(chart.Bytes.Measure(), power)
 	case "binBps":
 		return suffixed(chart.Bytes.Measure(), "/s")
 	case "Bps":
-		return thousands(1, "B/s", " ")
+		return thousands("B/s", " ")
 	case "bits", "decbits":
-		return thousands(1, "bit", " ")
+		return thousands("bit", " ")
 	case "bps", "binbps":
-		return thousands(1, "bit/s", " ")
+		return thousands("bit/s", " ")
 	case "hertz":
-		return thousands(1, "Hz", " ")
+		return thousands("Hz", " ")
 	case "celsius":
 		return single(" °C")
 	case "watt":
-		return thousands(1, "W", " ")
+		return thousands("W", " ")
 	}
 	if m, ok := seconds(unit); ok {
 		return m
@@ -84,7 +84,7 @@ func rate(unit string) (chart.Measure, bool) {
 	if !ok {
 		return chart.Measure{}, false
 	}
-	return thousands(1, suffix, ""), true
+	return thousands(suffix, ""), true
 }
 
 // composed are units that say what is to be written: suffix:users, currencyUSD.
@@ -96,7 +96,7 @@ func composed(unit string) chart.Measure {
 	case ok && kind == "prefix":
 		return chart.Measure{Prefix: rest}
 	case ok && (kind == "si" || kind == "count"):
-		return thousands(1, strings.TrimLeft(rest, "0123456789"), " ")
+		return thousands(strings.TrimLeft(rest, "0123456789"), " ")
 	case ok && kind == "currency":
 		return chart.Measure{Prefix: rest, Scales: chart.Count.Measure().Scales}
 	}
@@ -110,17 +110,13 @@ func single(suffix string) chart.Measure {
 	return chart.Measure{Scales: []chart.Scale{{Size: 1, Suffix: suffix}}}
 }
 
-// thousands are the scales of a unit by powers of a thousand.
-func thousands(size float64, unit, between string) chart.Measure {
+// thousands are the scales of a unit by powers of a thousand: 1.5 kB, 3k/s.
+func thousands(unit, between string) chart.Measure {
 	var m chart.Measure
+	size := 1.0
 	for _, prefix := range []string{"", "k", "M", "G", "T"} {
 		m.Scales = append(m.Scales, chart.Scale{Size: size, Suffix: between + prefix + unit})
 		size *= 1000
-	}
-	if between == "" { // "/s": 3/s, 3k/s
-		for i, prefix := range []string{"", "k", "M", "G", "T"} {
-			m.Scales[i].Suffix = prefix + unit
-		}
 	}
 	return m
 }

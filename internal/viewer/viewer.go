@@ -120,6 +120,7 @@ type Section struct {
 // Panel is one panel. One of the fields from Graph on is set; if none is, Empty says why.
 type Panel struct {
 	ID          int64
+	Anchor      string // unique on the page: one panel may be there several times
 	Kind        string // as Grafana names it
 	Title       string
 	Description template.HTML
