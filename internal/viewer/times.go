@@ -42,7 +42,17 @@ func windowOf(b *Board, q url.Values, now time.Time, zone *time.Location) (w win
 	if err := asked.read(now, zone); err != nil {
 		return own, "This time cannot be shown: " + err.Error() + ". What is shown is the usual time of this dashboard."
 	}
+	asked.rawFrom, asked.rawTo = legible(asked.rawFrom, asked.from), legible(asked.rawTo, asked.to)
 	return asked, ""
+}
+
+// legible returns how a time is shown in a field: as it was written, unless that was a
+// number that nobody can read.
+func legible(written string, t time.Time) string {
+	if _, err := strconv.ParseInt(written, 10, 64); err != nil {
+		return written
+	}
+	return t.Format("2006-01-02 15:04:05")
 }
 
 func orElse(s, other string) string {

@@ -64,6 +64,9 @@ func TestWindowOfAPage(t *testing.T) {
 	is("from=soon", "24h0m0s", `"soon" is no time`)
 	is("from=now&to=now-1h", "24h0m0s", "at least 10 s")
 	is("from=now-20y", "24h0m0s", "longer than 400 days")
+	if w, _ := windowOf(b, url.Values{"from": {"1795867200000"}, "to": {"now+1h"}}, noon(), time.UTC); w.rawFrom != "2026-11-28 12:00:00" || w.rawTo != "now+1h" {
+		t.Errorf("it is written from %s to %s", w.rawFrom, w.rawTo)
+	}
 	b.from = "nonsense"
 	is("", "6h0m0s", "")
 }

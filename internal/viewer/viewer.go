@@ -39,6 +39,45 @@ type Mark struct {
 	Path     string // where more is known of it; may be empty
 }
 
+// Place is a panel on a dashboard.
+type Place struct {
+	UID, Title string // of the dashboard
+	Panel      int64  // 0: the dashboard as a whole
+}
+
+// About returns the graph that is about a page of the site, "/objectives/share": the first
+// that links to it.
+func (v *Viewer) About(path string) (Place, bool) {
+	return v.find(func(b *Board) (int64, bool) {
+		for _, s := range b.sections {
+			for _, p := range s.panels {
+				if p.Type == "timeseries" && slices.ContainsFunc(p.Links, func(l linkJSON) bool { return v.address(l.URL) == path }) {
+					return p.ID, true
+				}
+			}
+		}
+		return 0, false
+	})
+}
+
+// OfService returns the dashboard of a service.
+func (v *Viewer) OfService(service string) (Place, bool) {
+	return v.find(func(b *Board) (int64, bool) { return 0, service != "" && b.Service == service })
+}
+
+func (v *Viewer) find(panel func(*Board) (int64, bool)) (Place, bool) {
+	boards, err := v.o.Boards()
+	if err != nil {
+		return Place{}, false // the list of dashboards says why
+	}
+	for _, b := range boards {
+		if id, ok := panel(b); ok {
+			return Place{b.UID, b.Title, id}, true
+		}
+	}
+	return Place{}, false
+}
+
 // Viewer makes pages of dashboards. It is safe for concurrent use.
 type Viewer struct{ o Options }
 

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/watchtower-hub/watchtower/internal/report/postmortem"
 	"github.com/watchtower-hub/watchtower/internal/viewer"
 )
 
@@ -83,6 +85,34 @@ type dashboardBody struct {
 	viewer.Page
 	Start, Stop moment
 	Events      []event
+}
+
+// How much of the time around an incident a dashboard shows.
+const (
+	beforeIncident = 15 * time.Minute
+	afterIncident  = 10 * time.Minute
+)
+
+// dashboardsAt leads to the graph of each objective that an incident is about and to the dashboard of its service, at its time.
+// One that goes on is shown up to the present.
+func (s *site) dashboardsAt(in postmortem.Incident) []choice {
+	if s.o.Dashboards == nil {
+		return nil
+	}
+	from, to := in.OpenedAt.Add(-beforeIncident), in.ResolvedAt
+	if !to.IsZero() {
+		to = to.Add(afterIncident)
+	}
+	var links []choice
+	for _, i := range in.Impacts {
+		if at, ok := s.o.Dashboards.About(objectivePath(i.Objective)); ok {
+			links = append(links, choice{Path: viewer.Link(at.UID, at.Panel, from, to), Name: "Graph: " + i.Promise})
+		}
+	}
+	if at, ok := s.o.Dashboards.OfService(in.Service); ok {
+		links = append(links, choice{Path: viewer.Link(at.UID, 0, from, to), Name: "Dashboard: " + at.Title})
+	}
+	return links
 }
 
 // event is something that happened in the time shown.

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/viewer"
 )
@@ -95,6 +97,31 @@ func TestDashboardPanelAlone(t *testing.T) {
 	shows(t, h, "/dashboards/none", http.StatusNotFound, "There is no dashboard")
 	shows(t, newSite(t, nil), "/dashboards/kinds", http.StatusNotFound, "There is no dashboard")
 	shows(t, h, "/dashboards/kinds?from=%3Cscript%3E", http.StatusOK, "is no time", "not <script>")
+}
+
+// An incident leads to the graph of its objective and to the dashboard of its service, at its time.
+func TestIncidentLeadsToItsDashboards(t *testing.T) {
+	b, err := viewer.Parse([]byte(`{"uid": "wt-svc-share", "title": "Service share", "tags": ["watchtower-service"], "panels": [
+		{"id": 1, "type": "stat", "links": [{"url": "http://localhost:9911/objectives/share-requests"}]},
+		{"id": 2, "type": "timeseries", "links": [{"url": "http://localhost:9911/objectives/share-requests"}]},
+		{"id": 3, "type": "timeseries", "links": [{"url": "http://localhost:9911/objectives/share-requests"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newSite(t, func(o *Options) {
+		keeping(3)(o)
+		o.Dashboards = viewer.New(viewer.Options{Boards: func() ([]*viewer.Board, error) { return []*viewer.Board{b}, nil }, ExternalURL: "http://localhost:9911"})
+	})
+	story := aStory()
+	from := strconv.FormatInt(story.OpenedAt.Add(-15*time.Minute).UnixMilli(), 10)
+	to := ""
+	if !story.ResolvedAt.IsZero() {
+		to = "&amp;to=" + strconv.FormatInt(story.ResolvedAt.Add(10*time.Minute).UnixMilli(), 10)
+	}
+	shows(t, h, "/incidents/5", http.StatusOK,
+		`<a href="/dashboards/wt-svc-share?from=`+from+`&amp;panel=2`+to+`">Graph: Sharing a post works</a>`,
+		`<a href="/dashboards/wt-svc-share?from=`+from+to+`">Dashboard: Service share</a>`)
+	shows(t, h, "/incidents/4", http.StatusOK, "not /dashboards/wt-svc-share")
 }
 
 func TestDrawingsHaveTheirStylesheet(t *testing.T) {
