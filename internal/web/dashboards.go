@@ -84,6 +84,8 @@ func groupOf(tags []string) string {
 type dashboardBody struct {
 	viewer.Page
 	Start, Stop moment
+	Every       string // how often it is refreshed: "every 30s"; empty: it is not.
+	Choosing    bool   // There is something to choose beside the usual times.
 	Events      []event
 }
 
@@ -137,7 +139,14 @@ func (s *site) dashboard(w http.ResponseWriter, r *http.Request) error {
 	case r.Context().Err() != nil:
 		return r.Context().Err()
 	}
-	b := dashboardBody{Page: d, Start: s.at(d.Begin), Stop: s.at(d.End)}
+	// The site's own navigation is above.
+	d.Links = slices.DeleteFunc(d.Links, func(l viewer.PageLink) bool { return l.URL == "/" || l.URL == "/incidents" || l.URL == "/playbooks" })
+	b := dashboardBody{Page: d, Start: s.at(d.Begin), Stop: s.at(d.End), Choosing: len(d.Variables) > 0}
+	for _, rate := range d.Rates {
+		if rate.Selected && d.Refresh > 0 {
+			b.Every = rate.Text
+		}
+	}
 	for _, m := range d.Marks {
 		e := event{Mark: m, Start: s.at(m.From)}
 		switch {

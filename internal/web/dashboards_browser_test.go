@@ -89,6 +89,7 @@ func TestBrowserDashboard(t *testing.T) {
 		// What was chosen stays chosen.
 		do(chromedp.Click(`nav[aria-label=Time] li:nth-child(2) a`))
 		eventually(ctx, t, `location.search === "?from=now-1h&to=now" && document.querySelector("nav[aria-label=Time] [aria-current]")?.innerText === "1 h"`)
+		is("there is nothing to choose", `document.getElementById("choose").open`)
 		do(chromedp.SetValue(`select[name=refresh]`, "10s"), chromedp.Click(`.controls button`))
 		eventually(ctx, t, `location.search.includes("from=now-1h") && location.search.includes("refresh=10s") && document.getElementById("main")?.dataset.refresh === "10"`)
 
