@@ -84,6 +84,7 @@ type App struct {
 	weekly      *weekly    // nil where reports are not posted
 	spokesman   *spokesman // nil where stakeholders have no channel, or are told by hand
 	collectors  *collectors.Collectors
+	boards      boards
 	site        http.Handler
 	selfwatch   *selfwatch.Watch
 

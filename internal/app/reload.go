@@ -46,6 +46,7 @@ func (a *App) reload() error {
 	// What follows was checked above: it fails only if a file changed in between.
 	a.current.Store(&files)
 	a.expectIncidents(files.Objectives)
+	a.drawAnew()
 	return errors.Join(
 		wrap("notifiers", a.pipeline.Apply(files.Config.Notifiers)),
 		wrap("who is on call", a.reloadOnCall()),

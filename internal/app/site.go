@@ -50,6 +50,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		OnCall:      a.onCallPages(),
 		Playbooks:   a.playbookPages,
 		Primer:      playbooks.HTML(docs.Primer),
+		Dashboards:  a.dashboardPages(zone),
 		Handlers:    handlers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,
