@@ -97,6 +97,12 @@ func Build(in Input) ([]Dashboard, error) {
 // metricName is a classic Prometheus metric name.
 var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
 
+// orNone is put behind a query that may find nothing, which is no fault: it is one series
+// of zeros then, called none by that label.
+func orNone(label string) string {
+	return fmt.Sprintf(` or on() label_replace(vector(0), %s, "none", "", "")`, quote(label))
+}
+
 // quoteMeta writes a text as a regular expression that matches it alone.
 func quoteMeta(s string) string { return regexp.QuoteMeta(s) }
 
