@@ -39,6 +39,8 @@ type Input struct {
 	// and a histogram without its suffix _bucket whose name ends in its unit,
 	// _seconds or _milliseconds. The defaults are DefaultSpanCalls and DefaultSpanDuration.
 	SpanCalls, SpanDuration string
+	// Extras are panels of the users' own: further rows of a service, and dashboards beside the generated ones.
+	Extras []Extra
 }
 
 // Dashboard is one generated dashboard.
@@ -51,8 +53,8 @@ type Dashboard struct {
 	JSON []byte
 }
 
-// Build generates the overview and a dashboard for each service, the overview
-// first, then by service. The same input gives the same bytes; the order of the
+// Build generates the overview, a dashboard for each service and the users' own,
+// in this order: the overview, by service, by UID. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
 	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)
@@ -76,9 +78,22 @@ func Build(in Input) ([]Dashboard, error) {
 	for _, s := range in.Services {
 		services[s] = append(services[s], nil...) // a key, also without objectives
 	}
+	extra, err := arrange(in.Extras)
+	if err != nil {
+		return nil, fmt.Errorf("build dashboards: %w", err)
+	}
+	for s := range extra.rows {
+		services[s] = append(services[s], nil...)
+	}
 	plans := []board{overview(in, objectives)}
 	for _, s := range slices.Sorted(maps.Keys(services)) {
-		plans = append(plans, in.service(s, services[s]))
+		plan := in.service(s, services[s])
+		plan.rows = append(plan.rows, extra.rows[s]...)
+		plans = append(plans, plan)
+	}
+	for _, plan := range extra.boards {
+		plan.datasource, plan.links = in.Datasource, in.boardLinks()
+		plans = append(plans, plan)
 	}
 	built := make([]Dashboard, 0, len(plans))
 	uids := map[string]string{}

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
@@ -30,6 +31,9 @@ const (
 	figure
 	grid
 	words
+	dial
+	bars
+	heat
 )
 
 // panel is our vocabulary for one panel; build translates it into Grafana's.
@@ -45,7 +49,7 @@ type panel struct {
 	decimals           *float64
 	steps              []step
 	line               bool // draw the steps as lines
-	softMin, max       *float64
+	softMin, min, max  *float64
 	links              []link
 	columns            []column // of a grid
 	content            string   // of words
@@ -104,6 +108,12 @@ func (p panel) build(id uint32, at dashboard.GridPos) (dashboard.Panel, error) {
 		built, err = p.grid()
 	case words:
 		built, err = text.NewPanelBuilder().Mode(text.TextModeMarkdown).Content(p.content).Build()
+	case dial:
+		built, err = p.dial()
+	case bars:
+		built, err = p.bars()
+	case heat:
+		built, err = p.heat()
 	default:
 		built, err = p.lines()
 	}
@@ -140,6 +150,9 @@ func (p panel) target(i int, q query) *prometheus.DataqueryBuilder {
 	b := prometheus.NewDataqueryBuilder().Expr(q.expr).RefId(string(rune('A' + i))).EditorMode(prometheus.QueryEditorModeCode).Datasource(datasource())
 	if p.kind == grid {
 		return b.Instant().Format(prometheus.PromQueryFormatTable)
+	}
+	if p.kind == heat {
+		return b.Range().Format(prometheus.PromQueryFormatHeatmap).LegendFormat(q.legend)
 	}
 	return b.Range().Format(prometheus.PromQueryFormatTimeSeries).LegendFormat(q.legend)
 }
@@ -186,6 +199,9 @@ func (p panel) lines() (dashboard.Panel, error) {
 	if p.decimals != nil {
 		b.Decimals(*p.decimals)
 	}
+	if p.min != nil {
+		b.Min(*p.min)
+	}
 	if p.max != nil {
 		b.Max(*p.max)
 	}
@@ -224,8 +240,12 @@ func (p panel) grid() (dashboard.Panel, error) {
 		ShowHeader(true).
 		Footer(common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{"sum"})).
 		NoValue("no data")
+	labeled := slices.ContainsFunc(p.columns, func(c column) bool { return !strings.HasPrefix(c.field, valueField) })
 	for i, c := range p.columns {
-		order[c.field], rename[c.field] = i, c.name
+		rename[c.field] = c.name
+		if labeled { // else labels stand first, as Grafana has them
+			order[c.field] = i
+		}
 		if properties := c.properties(); len(properties) > 0 {
 			b.OverrideByName(c.name, properties)
 		}
@@ -237,6 +257,10 @@ func (p panel) grid() (dashboard.Panel, error) {
 		}}).
 		Build()
 }
+
+// valueField is Grafana's name for the numbers of a table's only query; with
+// several queries a letter follows it.
+const valueField = "Value"
 
 // properties are what makes a column different from the others.
 func (c column) properties() []dashboard.DynamicConfigValue {

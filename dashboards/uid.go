@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	overviewUID = "wt-overview"
-	servicePfx  = "wt-svc-"
+	overviewUID  = "wt-overview"
+	generatedPfx = "wt-" // of every UID that is ours
+	servicePfx   = "wt-svc-"
 	// maxUID is Grafana's limit.
 	maxUID = 40
 	// hashLen hex digits of SHA-256 tell names apart that look alike in a URL.

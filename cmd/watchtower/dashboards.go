@@ -19,8 +19,9 @@ func newDashboardsBuild() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Write the dashboards as JSON files that Grafana provisions as they are",
-		Long: `Writes an overview and one dashboard for each service. The files are the same from
-run to run while the objectives are, so they can be committed and compared.`,
+		Long: `Writes an overview, one dashboard for each service, and those that the files of
+dashboards.extra describe. The files are the same from run to run while the objectives
+are, so they can be committed and compared.`,
 		Example: "  watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower",
 		Args:    noArgs,
 	}
@@ -35,12 +36,16 @@ run to run while the objectives are, so they can be committed and compared.`,
 		if err != nil {
 			return err
 		}
+		extras, err := dashboards.ReadExtras(cfg.Dashboards.Extra)
+		if err != nil {
+			return err
+		}
 		lib, err := library(cmd, *file)
 		if err != nil {
 			return err
 		}
 		boards, err := dashboards.Build(dashboards.Input{
-			Objectives: objectives, ExternalURL: cfg.Web.ExternalURL,
+			Objectives: objectives, ExternalURL: cfg.Web.ExternalURL, Extras: extras,
 			Playbook: func(labels map[string]string) (string, bool) {
 				p, ok := lib.Match(labels)
 				return p.ID, ok
