@@ -159,6 +159,44 @@ func TestLoadReplacesAndKeeps(t *testing.T) {
 	}
 }
 
+// A copy of a built-in playbook, made to fill in one's own places, does not take the
+// alerts of other built-in ones: "=~.*error.*" is no better a match for being copied.
+func TestCopyStandsInForBuiltin(t *testing.T) {
+	dir := t.TempDir()
+	text, err := Embedded("api-error-rate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "api-error-rate.md", string(text))
+	for _, c := range []struct{ labels, want string }{
+		{"slo=availability alertname=Burn", "api-error-rate"},
+		{"slo=availability alertname=TelemetryLost", "telemetry-lost"},
+		{"component=redis alertname=RedisErrors", "redis-saturation"},
+	} {
+		p, _ := load(t, dir).Match(labels(c.labels))
+		if p.ID != c.want || p.Builtin != (c.want != "api-error-rate") {
+			t.Errorf("%s gets %s of %s, want %s", c.labels, p.ID, p.Source, c.want)
+		}
+	}
+	// One whose match was changed is the user's in full.
+	write(t, dir, "api-error-rate.md", strings.Replace(string(text), "  - category:", "  - alertname: TelemetryLost\n  - category:", 1))
+	if p, _ := load(t, dir).Match(labels("alertname=TelemetryLost")); p.ID != "api-error-rate" {
+		t.Errorf("TelemetryLost gets %s", p.ID)
+	}
+}
+
+func TestEmbedded(t *testing.T) {
+	text, err := Embedded("api-latency")
+	if err != nil || !strings.HasPrefix(string(text), "---\nid: api-latency\n") {
+		t.Errorf("%.40s, %v", text, err)
+	}
+	for _, id := range []string{"gone", "../library/api-latency", ""} {
+		if _, err := Embedded(id); err == nil {
+			t.Errorf("%q was found", id)
+		}
+	}
+}
+
 func TestLoadSaysEveryFault(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "1.md", playbook("one", "{service: share}"))

@@ -177,6 +177,20 @@ func (k Kit) Declares(metric string) bool {
 	})
 }
 
+// SLOAlerts are the objectives of the kit with the names of their alerts: slo and
+// alertname, as alerts are labeled.
+func (k Kit) SLOAlerts() []map[string]string {
+	var out []map[string]string
+	for i := range k.SLOs {
+		labels := map[string]string{"slo": value(&k.SLOs[i], "name")}
+		if alerting := find(&k.SLOs[i], []string{"alerting"}); alerting != nil {
+			labels["alertname"] = value(alerting, "name")
+		}
+		out = append(out, labels)
+	}
+	return out
+}
+
 // Playbooks are the ids of all playbooks that its alerts name, sorted.
 func (k Kit) Playbooks() []string {
 	ids := []string{k.Playbook}
@@ -220,4 +234,21 @@ func (a Alert) value(v float64) string {
 	default:
 		return number(v)
 	}
+}
+
+// Source names the jobs and receivers that bring the metrics, in a few words.
+func (r Receiver) Source() string {
+	words := jobNames(&r.ScrapeConfigs)
+	for i := range words {
+		words[i] = "scrape job " + words[i]
+	}
+	if receivers := find(&r.OTelCol, []string{"receivers"}); receivers != nil {
+		for i := 0; i+1 < len(receivers.Content); i += 2 {
+			words = append(words, "receiver "+receivers.Content[i].Value)
+		}
+	}
+	if len(words) == 0 {
+		return "OTLP"
+	}
+	return strings.Join(words, ", ")
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/watchtower-hub/watchtower/rules"
 )
 
-func all(t testing.TB) []Kit {
+func all(t *testing.T) []Kit {
 	t.Helper()
 	kits, err := All()
 	if err != nil {
@@ -25,7 +25,7 @@ func all(t testing.TB) []Kit {
 	return kits
 }
 
-func find1(t testing.TB, name string) Kit {
+func find1(t *testing.T, name string) Kit {
 	t.Helper()
 	found, err := Find(name)
 	if err != nil {
@@ -131,7 +131,7 @@ func metrics(t *testing.T, expr string) []string {
 }
 
 // board reads the board of a kit as its users will.
-func board(t testing.TB, k Kit) dashboards.Extra {
+func board(t *testing.T, k Kit) dashboards.Extra {
 	t.Helper()
 	files, err := k.Files("backend")
 	if err != nil {
@@ -326,7 +326,7 @@ func TestPanelsAreWhole(t *testing.T) {
 	}
 }
 
-func boards(t testing.TB) []dashboards.Extra {
+func boards(t *testing.T) []dashboards.Extra {
 	t.Helper()
 	var extras []dashboards.Extra
 	for _, k := range all(t) {

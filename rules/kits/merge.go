@@ -137,8 +137,8 @@ func insert(text string, path, lines []string) (string, error) {
 		deep--
 	}
 	rest := path[deep:]
-	for i := len(rest) - 1; i >= 0; i-- {
-		lines = append([]string{rest[i] + ":"}, indent(lines, 2)...)
+	for _, key := range slices.Backward(rest) {
+		lines = append([]string{key + ":"}, indent(lines, 2)...)
 	}
 	if deep == 0 {
 		return strings.TrimRight(text, "\n") + "\n\n" + strings.Join(lines, "\n") + "\n", nil

@@ -112,7 +112,7 @@ func encode(node *yaml.Node) ([]byte, error) {
 // quoted writes a word for YAML, with quotes where it needs them.
 func quoted(s string) string {
 	b, err := yaml.Marshal(s)
-	if err != nil {
+	if err != nil || strings.ContainsAny(s, ",[]{}\n") {
 		return strconv.Quote(s)
 	}
 	return strings.TrimSpace(string(b))
