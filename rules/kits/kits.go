@@ -218,6 +218,8 @@ func (a Alert) value(v float64) string {
 	switch a.Unit {
 	case "ratio":
 		return number(v*100) + " %"
+	case "percent":
+		return number(v) + " %"
 	case "seconds":
 		if d := time.Duration(v * float64(time.Second)); d >= time.Minute {
 			return model.Duration(d).String()
