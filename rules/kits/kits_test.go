@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/watchtower-hub/watchtower/dashboards"
+	"github.com/watchtower-hub/watchtower/internal/viewer"
 	"github.com/watchtower-hub/watchtower/playbooks"
 	"github.com/watchtower-hub/watchtower/rules"
 )
@@ -321,8 +322,24 @@ func TestPanelsAreWhole(t *testing.T) {
 			t.Errorf("%s has %d panels of %d kinds", k.Name, len(x.Panels), len(kinds))
 		}
 	}
-	if _, err := dashboards.Build(dashboards.Input{Extras: boards(t)}); err != nil {
+}
+
+// The boards are ones that Grafana shows, in both its formats, and our own pages.
+func TestBoardsAreShown(t *testing.T) {
+	built, err := dashboards.Build(dashboards.Input{Extras: boards(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dashboards.LintAll(built); err != nil {
 		t.Error(err)
+	}
+	if _, err := dashboards.V2(built); err != nil {
+		t.Error(err)
+	}
+	for _, d := range built {
+		if _, err := viewer.Parse(d.JSON); err != nil {
+			t.Errorf("%s: %v", d.UID, err)
+		}
 	}
 }
 
