@@ -92,6 +92,11 @@ func (b Board) flaws() []flaw {
 	if strings.TrimSpace(b.Description) == "" {
 		all = append(all, flaw{"board.description", "description is missing: say which question the dashboard answers"})
 	}
+	for i, t := range b.Tags {
+		if !plainName.MatchString(t) || slices.Contains(ownTags(), t) {
+			all = append(all, flaw{"board.tags." + strconv.Itoa(i), fmt.Sprintf("tag %q: use a-z, 0-9, - and _, and none of %s, which generated dashboards have", t, strings.Join(ownTags(), ", "))})
+		}
+	}
 	return all
 }
 

@@ -39,7 +39,7 @@ func extras() []Extra {
 	last := toldPanel("Queue", Figure, `sum(backlog)`)
 	last.Row, last.Key, last.Width = "Cache", "now", 4
 	board := Extra{
-		Board: &Board{UID: "kit-cache", Title: "Cache", Description: "Does the cache hold?"},
+		Board: &Board{UID: "kit-cache", Title: "Cache", Description: "Does the cache hold?", Tags: []string{"watchtower-kit", "memory"}},
 		Panels: []Panel{
 			hits, one, toldPanel("Sizes and rows", Table, "max by (relation) (size_bytes)", "max by (relation) (live_rows)"),
 			toldPanel("How long it takes", Heatmap, `sum by (le) (increase(took_seconds_bucket[$__rate_interval]))`), text, last,
@@ -190,6 +190,16 @@ func TestDocsExamples(t *testing.T) {
 	}
 }
 
+func TestBoardTags(t *testing.T) {
+	for want, given := range map[string][]string{
+		"watchtower-board": nil, "watchtower-board memory": {"memory"}, "memory watchtower-kit": {"memory", "watchtower-kit"},
+	} {
+		if got := strings.Join(Board{Tags: given}.tags(), " "); got != want {
+			t.Errorf("%v becomes %q, want %q", given, got, want)
+		}
+	}
+}
+
 // Every fault of a file is told at once, each with its line.
 func TestExtraFaults(t *testing.T) {
 	const text = `service: share
@@ -264,7 +274,8 @@ func TestExtraForms(t *testing.T) {
 		"just words":                    "f.yaml:1: ",
 		panelFile + "---\n" + panelFile: "f.yaml:12: a second YAML document begins here",
 		"service: a\nservice: b\n":      "f.yaml:2: key \"service\" stands here a second time, first on line 1: keep one",
-		"board: {uid: a/b}":             "f.yaml:1: uid \"a/b\" cannot be an address",
+		"board: {tags: [ok, watchtower-service]}": "f.yaml:1: tag \"watchtower-service\": use a-z",
+		"board: {uid: a/b}":                       "f.yaml:1: uid \"a/b\" cannot be an address",
 	} {
 		_, err := ParseExtra("f.yaml", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
