@@ -307,6 +307,10 @@ func TestPanelsAreWhole(t *testing.T) {
 			drawn := string(p.Kind)
 			for _, q := range p.Queries {
 				drawn += "\n" + q.Expr
+				// It would be drawn beside the others, and not in their place.
+				if strings.Contains(q.Expr, "or vector(0)") && strings.Contains(q.Legend, "{{") {
+					t.Errorf("%s: %q draws a zero beside its series: write or on() label_replace(vector(0), …)", k.Name, p.Title)
+				}
 			}
 			if other, twice := same[drawn]; twice {
 				t.Errorf("%s: %q draws what %q does", k.Name, p.Title, other)
