@@ -54,8 +54,9 @@ type Dashboard struct {
 	JSON []byte
 }
 
-// Build generates the boards about all, a dashboard for each service, the users' own and one for each objective, in this
-// order; services and objectives by name, the users' own by UID. The same input gives the same bytes; the order of the
+// Build generates the boards about all, a dashboard for each service, the users' own and
+// one for each objective, in this order; services and objectives by name, the users' own
+// by UID. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
 	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)

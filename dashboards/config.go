@@ -32,7 +32,10 @@ type GrafanaConfig struct {
 
 // DefaultConfig returns the section as it is when the file leaves it out.
 func DefaultConfig() Config {
-	return Config{Out: "dashboards", Extra: []string{"boards/*.yaml"}, Grafana: GrafanaConfig{Folder: "Watchtower", HTTPConfig: commoncfg.DefaultHTTPClientConfig}}
+	return Config{
+		Out: "dashboards", Extra: []string{"boards/*.yaml"},
+		Grafana: GrafanaConfig{Folder: "Watchtower", HTTPConfig: commoncfg.DefaultHTTPClientConfig},
+	}
 }
 
 // SetDirectory makes the paths of the section relative to dir.

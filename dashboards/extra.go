@@ -40,6 +40,9 @@ type Board struct {
 	// Title and Description say what it is about.
 	Title       string `yaml:"title"`
 	Description string `yaml:"description"`
+	// Tags are what it is found by. Those that begin with watchtower- name its group in
+	// our own list of dashboards; without one it is among the boards.
+	Tags []string `yaml:"tags"`
 }
 
 // Panel is one panel.

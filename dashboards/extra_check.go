@@ -92,6 +92,11 @@ func (b Board) flaws() []flaw {
 	if strings.TrimSpace(b.Description) == "" {
 		all = append(all, flaw{"board.description", "description is missing: say which question the dashboard answers"})
 	}
+	for i, t := range b.Tags {
+		if !plainName.MatchString(t) || slices.Contains(ownTags(), t) {
+			all = append(all, flaw{"board.tags." + strconv.Itoa(i), fmt.Sprintf("tag %q: use a-z, 0-9, - and _, and none of %s, which generated dashboards have", t, strings.Join(ownTags(), ", "))})
+		}
+	}
 	return all
 }
 
@@ -115,7 +120,7 @@ func (p Panel) flaws(promql parser.Parser) []flaw {
 		add("key", "key is missing, and the title has no letters a-z or digits to make it of: give one")
 	}
 	if _, ok := p.shape(); !ok {
-		add("kind", "kind %q is not known: it is one of %s", p.Kind, kindNames())
+		add("kind", "kind %q is not known: it is one of %s", p.Kind, kindWords())
 	}
 	if _, ok := p.unit(); !ok {
 		add("unit", "unit %q is not known: it is one of %s", p.Unit, unitWords())
@@ -180,9 +185,11 @@ func (p Panel) queryFlaws(promql parser.Parser) []flaw {
 	}
 	for i, q := range p.Queries {
 		at := "queries." + strconv.Itoa(i)
-		switch expr, err := promql.ParseExpr(plainIntervals(q.Expr)); {
+		switch expr, err := promql.ParseExpr(Interpolate(q.Expr, nil)); {
 		case strings.TrimSpace(q.Expr) == "":
 			add(at, "query %d has no expr: write PromQL", i+1)
+		case ownVariable(q.Expr) != "":
+			add(at+".expr", "query %d has the variable $%s, which no dashboard has: of variables only Grafana's own for time are known, such as $__rate_interval", i+1, ownVariable(q.Expr))
 		case err != nil:
 			add(at+".expr", "query %d is not PromQL: %s", i+1, strings.Join(strings.Fields(err.Error()), " "))
 		case expr.Type() != parser.ValueTypeVector && expr.Type() != parser.ValueTypeScalar:
@@ -195,9 +202,15 @@ func (p Panel) queryFlaws(promql parser.Parser) []flaw {
 	return all
 }
 
-// plainIntervals puts a time for the ones that Grafana fills in.
-func plainIntervals(expr string) string {
-	return strings.NewReplacer("$__rate_interval", "5m", "${__rate_interval}", "5m", "$__interval", "1m", "$__range", "1h").Replace(expr)
+// ownVariable is the first variable of a text that is not one of Grafana's own for
+// time; "" when there is none.
+func ownVariable(expr string) string {
+	for _, found := range variable.FindAllStringSubmatch(expr, -1) {
+		if name := variableName(found); !strings.HasPrefix(name, "__") {
+			return name
+		}
+	}
+	return ""
 }
 
 // drawn is the kind of the panel, also where it is left out.
@@ -249,7 +262,7 @@ func (p Panel) ends() (low, high *float64) {
 	return low, high
 }
 
-func kindNames() string {
+func kindWords() string {
 	var names []string
 	for _, s := range shapes() {
 		names = append(names, string(s.name))

@@ -35,11 +35,25 @@ func arrange(extras []Extra) (arranged, error) {
 		}
 		out.boards = append(out.boards, board{
 			uid: x.Board.UID, title: strings.TrimSpace(x.Board.Title), description: strings.TrimSpace(x.Board.Description),
-			from: "now-6h", rows: x.into(nil),
+			from: "now-6h", rows: x.into(nil), tags: x.Board.tags(),
 		})
 	}
 	slices.SortFunc(out.boards, func(a, b board) int { return cmp.Compare(a.uid, b.uid) })
 	return out, nil
+}
+
+// boardTag is on the users' own dashboards that are in no other group.
+const boardTag = "watchtower-board"
+
+// ownTags say of a dashboard that it is generated from objectives.
+func ownTags() []string { return []string{tag, generatedTag, serviceTag, objectiveTag} }
+
+// tags are those of the board, one of which names its group.
+func (b Board) tags() []string {
+	if slices.ContainsFunc(b.Tags, func(t string) bool { return strings.HasPrefix(t, tag+"-") }) {
+		return slices.Clone(b.Tags)
+	}
+	return append([]string{boardTag}, b.Tags...)
 }
 
 // into puts the panels under the rows that are there, and new ones behind them.

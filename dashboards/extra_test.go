@@ -39,7 +39,7 @@ func extras() []Extra {
 	last := toldPanel("Queue", Figure, `sum(backlog)`)
 	last.Row, last.Key, last.Width = "Cache", "now", 4
 	board := Extra{
-		Board: &Board{UID: "kit-cache", Title: "Cache", Description: "Does the cache hold?"},
+		Board: &Board{UID: "kit-cache", Title: "Cache", Description: "Does the cache hold?", Tags: []string{"watchtower-kit", "memory"}},
 		Panels: []Panel{
 			hits, one, toldPanel("Sizes and rows", Table, "max by (relation) (size_bytes)", "max by (relation) (live_rows)"),
 			toldPanel("How long it takes", Heatmap, `sum by (le) (increase(took_seconds_bucket[$__rate_interval]))`), text, last,
@@ -58,6 +58,12 @@ func TestExtrasGolden(t *testing.T) {
 	added, kept := strings.CutPrefix(after, before)
 	if !kept || !strings.HasPrefix(added, "\n=== More\n\nPool in use [gauge, 6 x 6 at 0, ") || !strings.Contains(added, "\nBacklog by queue [bargauge, 12 x 8 at 6, ") {
 		t.Errorf("share got these panels:\n%s", added)
+	}
+	if err := LintAll(ds); err != nil {
+		t.Error(err)
+	}
+	if _, err := V2(ds); err != nil {
+		t.Error(err)
 	}
 	find(t, ds, "wt-svc-mail") // A service that is known by its panels alone.
 }
@@ -162,6 +168,38 @@ func TestParseExtra(t *testing.T) {
 	}
 }
 
+// The examples of the documentation are ones that can be copied.
+func TestDocsExamples(t *testing.T) {
+	text, err := os.ReadFile("../docs/dashboards.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for i, part := range strings.Split(string(text), "```yaml\n")[1:] {
+		example, _, _ := strings.Cut(part, "```")
+		if !strings.Contains(example, "panels:") {
+			continue
+		}
+		if _, err := ParseExtra("docs/dashboards.md", []byte(example)); err != nil {
+			t.Errorf("example %d: %v", i+1, err)
+		}
+		read++
+	}
+	if read < 2 {
+		t.Errorf("%d examples were read", read)
+	}
+}
+
+func TestBoardTags(t *testing.T) {
+	for want, given := range map[string][]string{
+		"watchtower-board": nil, "watchtower-board memory": {"memory"}, "memory watchtower-kit": {"memory", "watchtower-kit"},
+	} {
+		if got := strings.Join(Board{Tags: given}.tags(), " "); got != want {
+			t.Errorf("%v becomes %q, want %q", given, got, want)
+		}
+	}
+}
+
 // Every fault of a file is told at once, each with its line.
 func TestExtraFaults(t *testing.T) {
 	const text = `service: share
@@ -175,6 +213,7 @@ panels:
       - {expr: "sum(rate(a[5m]))", legend: a}
       - expr: sum(rate(b[5m])
       - {expr: "b[5m]", legend: c}
+      - {expr: "rate(b[$every])", legend: d}
     thresholds: {watch: 3, bad: 3}
     line: true
     width: 30
@@ -196,26 +235,27 @@ board: {uid: wt-mine}
 `
 	_, err := ParseExtra("f.yaml", []byte(text))
 	want := `f.yaml:2: unknown key "hue": remove it or correct its name (docs/dashboards.md lists all keys)
-f.yaml:15: "tall" cannot stand here: it takes a whole number
-f.yaml:17: a list cannot stand here: it takes text
+f.yaml:16: "tall" cannot stand here: it takes a whole number
+f.yaml:18: a list cannot stand here: it takes text
 f.yaml:1: give service or board, not both: a file adds to one dashboard
 f.yaml:4: panel "One": normal is missing: say what is normal
 f.yaml:4: panel "One": act is missing: say what to do when it is not normal
 f.yaml:5: panel "One": kind "donut" is not known: it is one of lines, figure, gauge, bars, table, heatmap, text
 f.yaml:7: panel "One": unit "parsecs" is not known: it is one of count, ratio, percent, bytes, bytes_per_second, seconds, milliseconds, per_second, requests_per_second, times, number
-f.yaml:12: panel "One": thresholds: watch and bad have to be two different numbers; a watch above bad means that falling is bad
-f.yaml:13: panel "One": line draws thresholds into lines: give thresholds and kind lines, or leave it out
-f.yaml:14: panel "One": width is 30: a line has 24 columns
+f.yaml:13: panel "One": thresholds: watch and bad have to be two different numbers; a watch above bad means that falling is bad
+f.yaml:14: panel "One": line draws thresholds into lines: give thresholds and kind lines, or leave it out
+f.yaml:15: panel "One": width is 30: a line has 24 columns
 f.yaml:10: panel "One": query 2 is not PromQL: 1:16: parse error: unclosed left parenthesis
 f.yaml:10: panel "One": query 2 has no legend: with several queries each needs a name
 f.yaml:11: panel "One": query 3 gives a matrix: write one that gives a number at each moment, for example rate(…)
-f.yaml:20: panel "One": only kind text has content: leave it out
-f.yaml:16: panel "One": panel 1 of the same row has the key one too: give one of them another key
-f.yaml:21: panel "Dial": max is missing: a gauge shows how full something is (for the units ratio and percent it is known)
-f.yaml:27: panel "Words": a text has no queries: leave them out, or choose another kind
-f.yaml:22: panel "Words": content is missing: write the text, in Markdown
-f.yaml:28: panel "Доля": key is missing, and the title has no letters a-z or digits to make it of: give one
-f.yaml:28: panel "Доля": max is 1 and min 2: max has to be the larger one`
+f.yaml:12: panel "One": query 4 has the variable $every, which no dashboard has: of variables only Grafana's own for time are known, such as $__rate_interval
+f.yaml:21: panel "One": only kind text has content: leave it out
+f.yaml:17: panel "One": panel 1 of the same row has the key one too: give one of them another key
+f.yaml:22: panel "Dial": max is missing: a gauge shows how full something is (for the units ratio and percent it is known)
+f.yaml:28: panel "Words": a text has no queries: leave them out, or choose another kind
+f.yaml:23: panel "Words": content is missing: write the text, in Markdown
+f.yaml:29: panel "Доля": key is missing, and the title has no letters a-z or digits to make it of: give one
+f.yaml:29: panel "Доля": max is 1 and min 2: max has to be the larger one`
 	if err == nil {
 		t.Fatal("no fault was found")
 	}
@@ -234,7 +274,8 @@ func TestExtraForms(t *testing.T) {
 		"just words":                    "f.yaml:1: ",
 		panelFile + "---\n" + panelFile: "f.yaml:12: a second YAML document begins here",
 		"service: a\nservice: b\n":      "f.yaml:2: key \"service\" stands here a second time, first on line 1: keep one",
-		"board: {uid: a/b}":             "f.yaml:1: uid \"a/b\" cannot be an address",
+		"board: {tags: [ok, watchtower-service]}": "f.yaml:1: tag \"watchtower-service\": use a-z",
+		"board: {uid: a/b}":                       "f.yaml:1: uid \"a/b\" cannot be an address",
 	} {
 		_, err := ParseExtra("f.yaml", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {

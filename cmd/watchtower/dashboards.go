@@ -24,7 +24,8 @@ func newDashboardsBuild() *cobra.Command {
 		Use:   "build",
 		Short: "Write the dashboards as JSON files that Grafana provisions as they are",
 		Long: `Writes the dashboards of your objectives, and those that the files of dashboards.extra
-describe, each to a file of its own. The files are the same from run to run while the objectives are, so they can be committed and compared.
+describe, each to a file of its own. The files are the same from run to run while the
+objectives are, so they can be committed and compared.
 
 With --provisioning the files that make Grafana read them are written as well: name
 Grafana's own folder of that name, such as /etc/grafana/provisioning. One says where the

@@ -67,6 +67,9 @@ func Read(path string) (files Files, playbookFaults, err error) {
 	if !cfg.broken["dashboards"] {
 		files.Extras, err = dashboards.ReadExtras(cfg.Dashboards.Extra)
 		note("dashboards.extra", err)
+		if err != nil {
+			files.Extras = nil // What is told with its line is not told once more by what is drawn of it.
+		}
 	}
 	if !cfg.broken["selfwatch"] {
 		if _, err := cfg.SelfWatch.Heartbeat.ReadURL(); err != nil && cfg.SelfWatch.Heartbeat.URLFile != "" {

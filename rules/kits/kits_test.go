@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/watchtower-hub/watchtower/dashboards"
+	"github.com/watchtower-hub/watchtower/internal/viewer"
 	"github.com/watchtower-hub/watchtower/playbooks"
 	"github.com/watchtower-hub/watchtower/rules"
 )
@@ -306,6 +307,10 @@ func TestPanelsAreWhole(t *testing.T) {
 			drawn := string(p.Kind)
 			for _, q := range p.Queries {
 				drawn += "\n" + q.Expr
+				// It would be drawn beside the others, and not in their place.
+				if strings.Contains(q.Expr, "or vector(0)") && strings.Contains(q.Legend, "{{") {
+					t.Errorf("%s: %q draws a zero beside its series: write or on() label_replace(vector(0), …)", k.Name, p.Title)
+				}
 			}
 			if other, twice := same[drawn]; twice {
 				t.Errorf("%s: %q draws what %q does", k.Name, p.Title, other)
@@ -321,8 +326,24 @@ func TestPanelsAreWhole(t *testing.T) {
 			t.Errorf("%s has %d panels of %d kinds", k.Name, len(x.Panels), len(kinds))
 		}
 	}
-	if _, err := dashboards.Build(dashboards.Input{Extras: boards(t)}); err != nil {
+}
+
+// The boards are ones that Grafana shows, in both its formats, and our own pages.
+func TestBoardsAreShown(t *testing.T) {
+	built, err := dashboards.Build(dashboards.Input{Extras: boards(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dashboards.LintAll(built); err != nil {
 		t.Error(err)
+	}
+	if _, err := dashboards.V2(built); err != nil {
+		t.Error(err)
+	}
+	for _, d := range built {
+		if _, err := viewer.Parse(d.JSON); err != nil {
+			t.Errorf("%s: %v", d.UID, err)
+		}
 	}
 }
 
