@@ -1,8 +1,6 @@
 package dashboards
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -15,6 +13,7 @@ const (
 	tag          = "watchtower"
 	generatedTag = "watchtower-generated"
 	serviceTag   = "watchtower-service"
+	objectiveTag = "watchtower-objective"
 )
 
 // columns of Grafana's grid.
@@ -27,6 +26,7 @@ type board struct {
 	datasource              string
 	from                    string // how far back it looks when opened, like now-6h
 	links                   []link
+	marks                   []mark
 	rows                    []row
 }
 
@@ -73,6 +73,8 @@ func (b board) encode() ([]byte, error) {
 			})).
 		Link(dashboard.NewDashboardLinkBuilder("Services").Type(dashboard.DashboardLinkTypeDashboards).
 			Icon("external link").Tags([]string{serviceTag}).AsDropdown(true).KeepTime(true))
+	builder.Link(dashboard.NewDashboardLinkBuilder("Promises").Type(dashboard.DashboardLinkTypeDashboards).
+		Icon("external link").Tags([]string{objectiveTag}).AsDropdown(true).KeepTime(true))
 	if b.uid != overviewUID {
 		builder.Link(dashboard.NewDashboardLinkBuilder("All objectives").Type(dashboard.DashboardLinkTypeLink).
 			Icon("dashboard").Url("/d/" + overviewUID).KeepTime(true))
@@ -88,16 +90,12 @@ func (b board) encode() ([]byte, error) {
 		return nil, fmt.Errorf("assemble: %w", err)
 	}
 	tidy(&built)
-	raw, err := json.Marshal(built)
+	marks, err := annotations(b.marks)
 	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
+		return nil, err
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, readable(raw), "", "  "); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
+	built.Annotations.List = append(built.Annotations.List, marks...)
+	return pretty(document{built, panelsOf(built)})
 }
 
 // place puts rows and panels on the grid.
@@ -134,6 +132,7 @@ func (b board) place(builder *dashboard.DashboardBuilder) error {
 // meant: links that hide in a menu, a missing list of annotations, settings of
 // other kinds of variables and of panels that repeat.
 func tidy(d *dashboard.Dashboard) {
+	mend(d)
 	tidyLinks(d.Links)
 	d.Annotations.List = []dashboard.AnnotationQuery{{
 		Name: "Annotations & Alerts", BuiltIn: new(1.0), Enable: true, Hide: new(true), IconColor: "rgba(0, 211, 255, 1)", Type: new("dashboard"),
@@ -156,31 +155,4 @@ func tidyLinks(links []dashboard.DashboardLink) {
 	for i := range links {
 		links[i].Placement = nil
 	}
-}
-
-// readable undoes the escapes \u003c, \u003e and \u0026, which Go's encoder
-// makes for HTML, so that queries in a diff read as they were written.
-func readable(raw []byte) []byte {
-	out := make([]byte, 0, len(raw))
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' {
-			out = append(out, raw[i])
-			continue
-		}
-		if i+6 <= len(raw) {
-			switch string(raw[i : i+6]) {
-			case `\u003c`:
-				out, i = append(out, '<'), i+5
-				continue
-			case `\u003e`:
-				out, i = append(out, '>'), i+5
-				continue
-			case `\u0026`:
-				out, i = append(out, '&'), i+5
-				continue
-			}
-		}
-		out, i = append(out, raw[i], raw[i+1]), i+1 // valid JSON never ends in a backslash
-	}
-	return out
 }

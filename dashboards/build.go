@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -51,8 +52,8 @@ type Dashboard struct {
 	JSON []byte
 }
 
-// Build generates the overview and a dashboard for each service, the overview
-// first, then by service. The same input gives the same bytes; the order of the
+// Build generates the boards about all, a dashboard for each service and one for each
+// objective, in this order; services and objectives by name. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
 	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)
@@ -76,31 +77,35 @@ func Build(in Input) ([]Dashboard, error) {
 	for _, s := range in.Services {
 		services[s] = append(services[s], nil...) // a key, also without objectives
 	}
-	plans := []board{overview(in, objectives)}
+	plans := []board{overview(in, objectives), in.live(objectives), in.onCall(), in.health()}
 	for _, s := range slices.Sorted(maps.Keys(services)) {
 		plans = append(plans, in.service(s, services[s]))
 	}
-	built := make([]Dashboard, 0, len(plans))
+	for _, o := range objectives {
+		plans = append(plans, in.promise(o))
+	}
 	uids := map[string]string{}
 	for _, plan := range plans {
 		if other, twice := uids[plan.uid]; twice {
 			return nil, fmt.Errorf("build dashboards: %q and %q would share the UID %s: rename one of the services", other, plan.title, plan.uid)
 		}
 		uids[plan.uid] = plan.title
-		content, err := plan.encode()
-		if err != nil {
-			return nil, fmt.Errorf("build dashboard %q: %w", plan.title, err)
-		}
-		built = append(built, Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content})
 	}
-	return built, nil
+	return encodeAll(plans)
 }
 
 // metricName is a classic Prometheus metric name.
 var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
 
-// quote writes a PromQL string.
-func quote(s string) string { return strconv.Quote(s) }
+// quoteMeta writes a text as a regular expression that matches it alone.
+func quoteMeta(s string) string { return regexp.QuoteMeta(s) }
+
+// quote writes a PromQL string. Its dollars are escaped, or Grafana would put the
+// value of a variable into the name of a service.
+func quote(s string) string { return strings.ReplaceAll(strconv.Quote(s), "$", `\x24`) }
+
+// inPath writes a name into the path of an address, its dollars as those of quote.
+func inPath(name string) string { return strings.ReplaceAll(url.PathEscape(name), "$", "%24") }
 
 // number writes a float the way people do, without the noise of binary fractions.
 func number(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
@@ -110,10 +115,10 @@ func (in Input) objectiveLinks(o rules.Objective) []link {
 	if in.ExternalURL == "" {
 		return nil
 	}
-	links := []link{{"Objective " + o.ID, in.ExternalURL + "/objectives/" + o.ID}}
+	links := []link{{"Objective " + o.ID, in.ExternalURL + "/objectives/" + inPath(o.ID)}}
 	if in.Playbook != nil {
 		if id, ok := in.Playbook(o.AlertLabels(rules.Page)); ok {
-			links = append(links, link{"Playbook " + id, in.ExternalURL + "/playbooks/" + id})
+			links = append(links, link{"Playbook " + id, in.ExternalURL + "/playbooks/" + inPath(id)})
 		}
 	}
 	return links
@@ -124,5 +129,15 @@ func (in Input) boardLinks() []link {
 	if in.ExternalURL == "" {
 		return nil
 	}
-	return []link{{"Watchtower", in.ExternalURL + "/"}, {"Incidents", in.ExternalURL + "/incidents"}, {"Playbooks", in.ExternalURL + "/playbooks"}}
+	return []link{
+		{"Watchtower", in.ExternalURL + "/"},
+		{"Incidents", in.ExternalURL + "/incidents"},
+		{"Playbooks", in.ExternalURL + "/playbooks"},
+		in.primer(),
+	}
+}
+
+// primer is the page that explains the words of the boards.
+func (in Input) primer() link {
+	return link{"What the words mean", in.ExternalURL + "/primer"}
 }

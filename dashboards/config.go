@@ -2,6 +2,10 @@ package dashboards
 
 import (
 	"errors"
+	"fmt"
+	"net/url"
+
+	commoncfg "github.com/prometheus/common/config"
 )
 
 // Config is the section `dashboards` of watchtower.yaml.
@@ -12,32 +16,61 @@ type Config struct {
 	Grafana GrafanaConfig `yaml:"grafana"`
 }
 
-// GrafanaConfig names a Grafana. Pushing to it is not offered yet: URL and
-// TokenFile have to be empty.
+// GrafanaConfig names a Grafana. Without a URL nothing can be pushed.
 type GrafanaConfig struct {
-	URL       string `yaml:"url"`
+	URL string `yaml:"url"`
+	// TokenFile holds the token of a service account; GRAFANA_TOKEN when "".
 	TokenFile string `yaml:"token_file"`
 	// Folder is the title of the folder in Grafana.
 	Folder string `yaml:"folder"`
+	// HTTPConfig is Prometheus' http_config: TLS, a proxy, headers.
+	HTTPConfig commoncfg.HTTPClientConfig `yaml:"http_config,omitempty"`
 }
 
 // DefaultConfig returns the section as it is when the file leaves it out.
 func DefaultConfig() Config {
-	return Config{Out: "dashboards", Grafana: GrafanaConfig{Folder: "Watchtower"}}
+	return Config{Out: "dashboards", Grafana: GrafanaConfig{Folder: "Watchtower", HTTPConfig: commoncfg.DefaultHTTPClientConfig}}
 }
 
-// Validate reports every fault of the section at once.
+// SetDirectory makes the paths of the section relative to dir.
+func (c *Config) SetDirectory(dir string) {
+	c.Out = commoncfg.JoinDir(dir, c.Out)
+	c.Grafana.TokenFile = commoncfg.JoinDir(dir, c.Grafana.TokenFile)
+	c.Grafana.HTTPConfig.SetDirectory(dir)
+}
+
+// Validate reports every fault of the section at once. It opens no file.
 func (c Config) Validate() error {
 	var faults []error
 	if c.Out == "" {
 		faults = append(faults, errors.New("dashboards.out is empty: name the folder for the generated files, for example dashboards"))
 	}
 	if c.Grafana.URL != "" {
-		faults = append(faults, errors.New("dashboards.grafana.url is set, but pushing to Grafana is not offered yet: leave it empty, "+
-			"run `watchtower dashboards build --out DIR` and let Grafana provision the files"))
+		if err := CheckGrafanaURL(c.Grafana.URL); err != nil {
+			faults = append(faults, fmt.Errorf("dashboards.grafana.url: %w", err))
+		}
 	}
-	if c.Grafana.TokenFile != "" {
-		faults = append(faults, errors.New("dashboards.grafana.token_file is set, but pushing to Grafana is not offered yet: leave it empty"))
+	if c.Grafana.Folder == "" {
+		faults = append(faults, errors.New("dashboards.grafana.folder is empty: name the folder for the dashboards, for example Watchtower"))
+	}
+	if err := c.Grafana.HTTPConfig.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("dashboards.grafana.http_config: %w", err))
 	}
 	return errors.Join(faults...)
+}
+
+// CheckGrafanaURL refuses what cannot be a Grafana's address.
+func CheckGrafanaURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return errors.New("the address cannot be read: write it like https://grafana.example")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("%q is no address: write it with http:// or https://, like https://grafana.example", u.Redacted())
+	case u.User != nil:
+		return fmt.Errorf("%s holds a name or password: take it out and use a service account's token", u.Redacted())
+	case u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%s goes on after its path: write only where Grafana is", u.Redacted())
+	}
+	return nil
 }

@@ -122,12 +122,20 @@ func removeStale(dir string, ds []Dashboard) error {
 // generated reports whether Build made the content of this file: it carries our
 // tag, and the file is named for its UID, which a copy somebody keeps is not.
 func generated(file string, content []byte) bool {
-	var d struct {
+	type classic struct {
 		UID  string   `json:"uid"`
 		Tags []string `json:"tags"`
+	}
+	var d struct {
+		classic
+		// Of the format v2.
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+		Spec classic `json:"spec"`
 	}
 	if err := json.Unmarshal(content, &d); err != nil {
 		return false
 	}
-	return d.UID+".json" == file && slices.Contains(d.Tags, generatedTag)
+	return d.UID+d.Metadata.Name+".json" == file && slices.Contains(append(d.Tags, d.Spec.Tags...), generatedTag)
 }

@@ -160,6 +160,41 @@ func TestForecast(t *testing.T) {
 	}
 }
 
+// TestRecordedSeriesBesideSloths are those that Sloth has none of.
+func TestRecordedSeriesBesideSloths(t *testing.T) {
+	w := newWorld(t, shareObjective())
+	series := func(expr string) promql.Vector {
+		t.Helper()
+		if err := w.engine.record(context.Background(), w.now.UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+		v, err := w.opts.Query(context.Background(), expr, w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	w.traffic(time.Hour, 15*time.Second, 100, 0)
+	if v := series("slo:budget_exhausted_in:seconds"); len(v) != 0 {
+		t.Errorf("a budget that lasts is gone in %v", v)
+	}
+	if v := series("ALERTS"); len(v) != 0 {
+		t.Errorf("nothing burns, and there fires %v", v)
+	}
+	w.traffic(time.Hour, 15*time.Second, 100, 0.2)
+	if v := series("slo:current_events:rate"); len(v) != 1 || !near(v[0].F, 100, 1e-3) {
+		t.Errorf("100 events a second are %v", v)
+	}
+	st, _ := w.engine.Status("share-requests")
+	if v := series("slo:budget_exhausted_in:seconds"); len(v) != 1 || st.ExhaustedIn <= 0 || !near(v[0].F, st.ExhaustedIn.Seconds(), 1e-9) {
+		t.Errorf("it is gone in %v, and the status says %s", v, st.ExhaustedIn)
+	}
+	v := series(`ALERTS{alertstate="firing",severity="page",sloth_id="share-requests",service="share"}`)
+	if len(v) != 1 || v[0].F != 1 || v[0].Metric.Get("alertname") == "" {
+		t.Errorf("the page is %v", v)
+	}
+}
+
 func TestRecordedSeriesAreSloths(t *testing.T) {
 	w := newWorld(t, shareObjective())
 	w.traffic(time.Hour, 15*time.Second, 100, 0.002)

@@ -3,51 +3,59 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/watchtower-hub/watchtower/dashboards"
+	"github.com/watchtower-hub/watchtower/dashboards/grafana"
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/rules"
 )
 
 func newDashboards() *cobra.Command {
-	return group("dashboards", "Grafana dashboards from your objectives", newDashboardsBuild())
+	return group("dashboards", "Grafana dashboards from your objectives", newDashboardsBuild(), newDashboardsDiff(), newDashboardsPush())
 }
 
 func newDashboardsBuild() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Write the dashboards as JSON files that Grafana provisions as they are",
-		Long: `Writes an overview and one dashboard for each service. The files are the same from
-run to run while the objectives are, so they can be committed and compared.`,
-		Example: "  watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower",
-		Args:    noArgs,
+		Long: `Writes the dashboards of your objectives, each to a file of its own. The files are the
+same from run to run while the objectives are, so they can be committed and compared.
+
+With --provisioning the files that make Grafana read them are written as well: name
+Grafana's own folder of that name, such as /etc/grafana/provisioning. One says where the
+dashboards are, the other makes data sources that point at web.external_url.
+
+With --schema v2 each file is a resource of dashboard.grafana.app/v2beta1, for tools that
+put resources into Grafana 12 and later, such as grafanactl and Git Sync.`,
+		Example: `  watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower
+  watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower --provisioning /etc/grafana/provisioning`,
+		Args: noArgs,
 	}
 	file := configFlag(cmd)
 	out := cmd.Flags().String("out", "", "folder to write to (default: dashboards.out of the configuration)")
+	provisioning := cmd.Flags().String("provisioning", "", "write Grafana's provisioning files below this folder, too")
+	schema := cmd.Flags().String("schema", "v1", "format of the files: v1, the classic one, or v2 for Grafana 12 and later")
+	cmd.MarkFlagsMutuallyExclusive("schema", "provisioning") // which reads the classic format
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := config.Load(configPath(*file))
+		if *schema != "v1" && *schema != "v2" {
+			return fmt.Errorf("--schema %q: write v1 or v2", *schema)
+		}
+		cfg, boards, err := generate(cmd, *file)
 		if err != nil {
 			return err
 		}
-		objectives, err := rules.ReadObjectives(cfg.Rules.Objectives, "")
-		if err != nil {
-			return err
+		if err := dashboards.LintAll(boards); err != nil {
+			return fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was written: %w", err)
 		}
-		lib, err := library(cmd, *file)
-		if err != nil {
-			return err
-		}
-		boards, err := dashboards.Build(dashboards.Input{
-			Objectives: objectives, ExternalURL: cfg.Web.ExternalURL,
-			Playbook: func(labels map[string]string) (string, bool) {
-				p, ok := lib.Match(labels)
-				return p.ID, ok
-			},
-		})
-		if err != nil {
-			return fmt.Errorf("build dashboards: %w", err)
+		if *schema == "v2" {
+			if boards, err = dashboards.V2(boards); err != nil {
+				return err
+			}
 		}
 		dir := *out
 		if dir == "" {
@@ -59,7 +67,72 @@ run to run while the objectives are, so they can be committed and compared.`,
 		for _, d := range boards {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", filepath.Join(dir, d.File), d.Title)
 		}
-		return nil
+		if *provisioning == "" {
+			return nil
+		}
+		return provision(cmd, cfg, dir, *provisioning)
 	}
 	return cmd
+}
+
+// provision writes the files that make Grafana read the dashboards of dir.
+func provision(cmd *cobra.Command, cfg config.Config, dir, to string) error {
+	// Grafana runs in another folder than we do.
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("write Grafana's provisioning: %w", err)
+	}
+	written, err := grafana.WriteProvisioning(to, grafana.Provisioning{
+		Folder: cfg.Dashboards.Grafana.Folder, Dashboards: absolute, DataSources: dataSources(cfg),
+	})
+	for _, name := range written {
+		fmt.Fprintln(cmd.OutOrStdout(), name)
+	}
+	return err
+}
+
+// dataSources point at this Watchtower.
+func dataSources(cfg config.Config) []grafana.DataSource {
+	return grafana.DataSources(cfg.Web.ExternalURL, sampleInterval(cfg))
+}
+
+// sampleInterval is the longest time between two samples of a series: that of the
+// slowest scrape, and 0, the default, where nothing is scraped.
+func sampleInterval(cfg config.Config) time.Duration {
+	var intervals []time.Duration
+	for _, job := range cfg.Collectors.ScrapeConfigs {
+		interval := time.Duration(job.ScrapeInterval)
+		if interval == 0 {
+			interval = time.Duration(cfg.Collectors.Global.ScrapeInterval)
+		}
+		intervals = append(intervals, interval)
+	}
+	if len(intervals) == 0 {
+		return 0
+	}
+	return slices.Max(intervals)
+}
+
+// generate makes the dashboards of a configuration.
+func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dashboard, error) {
+	cfg, err := config.Load(configPath(file))
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	objectives, err := rules.ReadObjectives(cfg.Rules.Objectives, "")
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	lib, err := library(cmd, file)
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	// Nearly all that is in memory is what will be written: a pass over it is cheap,
+	// and without more of them it would take twice the memory.
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
+	boards, err := dashboards.Build(cfg.DashboardInput(objectives, lib))
+	if err != nil {
+		return config.Config{}, nil, fmt.Errorf("build dashboards: %w", err)
+	}
+	return cfg, boards, nil
 }

@@ -29,7 +29,15 @@ func mainExit() int {
 // errSilent ends a command with status 1 after it has said all there is to say.
 var errSilent = errors.New("")
 
-// run executes one command line. Status 0: done. 1: a fault, named on stderr.
+// troubleError ends a command with status 2, where 1 has a meaning of its own, as
+// with diff.
+type troubleError struct{ error }
+
+// Unwrap returns the fault itself.
+func (e troubleError) Unwrap() error { return e.error }
+
+// run executes one command line. Status 0: done. 1: a fault, named on stderr. 2: a
+// fault of a command whose status 1 is an answer.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -41,6 +49,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if !errors.Is(err, errSilent) {
 		fmt.Fprintf(stderr, "watchtower: %v\n", err)
+	}
+	if _, trouble := errors.AsType[troubleError](err); trouble {
+		return 2
 	}
 	return 1
 }

@@ -44,6 +44,8 @@ func TestScripts(t *testing.T) {
 			"hup":    cmdHangUp,
 
 			"history": cmdHistory,
+			"grafana": grafanas{}.cmd,
+			"status":  cmdStatus,
 		},
 	})
 }

@@ -58,8 +58,10 @@ func Check(ctx context.Context, path string, o CheckOptions) Result {
 		n := c.coverage(files, alerts, o.Now)
 		covered = &n
 		c.unreviewed(files, o.Now)
+		c.roles(files)
 		c.routes(files, alerts)
 		c.escalations(files, alerts)
+		c.dashboards(files)
 	}
 	c.onCall(files, o.Now)
 	if len(files.Objectives) == 0 && err == nil {

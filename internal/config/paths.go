@@ -11,7 +11,7 @@ import (
 func (c *Config) resolve(base string) {
 	for _, p := range []*string{
 		&c.DataDir, &c.Web.ConfigFile, &c.Notifiers.Alertmanager, &c.Notifiers.OnCall,
-		&c.Notifiers.Slack.BotTokenFile, &c.Notifiers.Slack.AppTokenFile, &c.Notifiers.Slack.SigningSecretFile, &c.Notifiers.Cluster.TLSConfig, &c.Dashboards.Out,
+		&c.Notifiers.Slack.BotTokenFile, &c.Notifiers.Slack.AppTokenFile, &c.Notifiers.Slack.SigningSecretFile, &c.Notifiers.Cluster.TLSConfig,
 	} {
 		*p = resolved(base, *p)
 	}
@@ -25,6 +25,7 @@ func (c *Config) resolve(base string) {
 	}
 	c.Collectors.Global.SetDirectory(base)
 	c.Notifiers.SetDirectory(base)
+	c.Dashboards.SetDirectory(base)
 	c.SelfWatch.SetDirectory(base)
 }
 

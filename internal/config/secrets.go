@@ -49,6 +49,21 @@ func (c Config) Slack() (SlackSecrets, error) {
 	return s, errors.Join(faults...)
 }
 
+// GrafanaToken reads the token of the service account that pushes dashboards: from
+// its configured file, else from GRAFANA_TOKEN; "" where there is neither. No error
+// holds it.
+func (c Config) GrafanaToken() (string, error) {
+	file := c.Dashboards.Grafana.TokenFile
+	token, err := readSecret(file, "GRAFANA_TOKEN")
+	if err == nil && file != "" && token == "" {
+		err = fmt.Errorf("%s is empty: put the token of a Grafana service account into it", file)
+	}
+	if err != nil {
+		return "", c.where.fault("dashboards", fmt.Errorf("dashboards.grafana.token_file: %w", err))
+	}
+	return token, nil
+}
+
 func readSecret(file, variable string) (string, error) {
 	if file == "" {
 		return strings.TrimSpace(os.Getenv(variable)), nil

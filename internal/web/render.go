@@ -39,6 +39,7 @@ type layout struct {
 	page
 	Links   []link
 	Version string
+	Primer  bool // there is one to link to
 	Now     moment
 }
 
@@ -85,7 +86,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, p page
 	if !ok {
 		return fmt.Errorf("render %s: no such template", p.Template)
 	}
-	l := layout{page: p, Version: s.o.Version, Now: s.at(s.o.Now())}
+	l := layout{page: p, Version: s.o.Version, Primer: s.o.Primer != "", Now: s.at(s.o.Now())}
 	for _, k := range []link{{"/", "Overview", false}, {"/incidents", "Incidents", false}, {"/dashboards", "Dashboards", false}, {"/oncall", "On call", false}, {"/playbooks", "Playbooks", false}, {"/reports/", "Reports", false}, {"/inbox", "Inbox", false}, {"/status", "Status", false}} {
 		if k.Path == "/inbox" && s.o.Handlers["/inbox"] == nil && s.o.Handlers["/inbox/"] == nil {
 			continue

@@ -50,6 +50,7 @@ type Options struct {
 	// Dashboards are the generated ones, drawn. Nil: there are none.
 	Dashboards *viewer.Viewer
 	Playbooks  func() []Playbook
+	Primer     template.HTML // What /primer shows; empty: there is none.
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
 	Status func() []Section // What /status shows.
@@ -197,6 +198,7 @@ func (s *site) pages() http.Handler {
 		"GET /playbooks/{id}":            s.playbook,
 		"GET /reports/{$}":               s.reports,
 		"GET /reports/{week}":            s.report,
+		"GET /primer":                    s.primer,
 		"GET /status":                    s.status,
 		"GET /assets/{file}":             s.asset,
 		"GET /favicon.ico":               s.favicon,

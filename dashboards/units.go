@@ -1,0 +1,27 @@
+package dashboards
+
+import (
+	_ "embed"
+	"slices"
+	"strings"
+)
+
+// unitList are the ids of Grafana's units, sorted, one a line: those that the SDK
+// knows. A test compares them.
+//
+//go:embed units.txt
+var unitList string
+
+// unitPrefixes begin units that go on with a text of their own: "suffix:x".
+var unitPrefixes = [...]string{"prefix:", "suffix:", "time:", "si:", "count:", "currency:", "bool:"}
+
+// knownUnit reports whether Grafana can show a value in this unit.
+func knownUnit(unit string) bool {
+	for _, prefix := range unitPrefixes {
+		if rest, ok := strings.CutPrefix(unit, prefix); ok {
+			return rest != ""
+		}
+	}
+	_, found := slices.BinarySearch(strings.Fields(unitList), unit)
+	return found
+}
