@@ -163,8 +163,9 @@ type Panel struct {
 	Description template.HTML
 	Path        string // of the panel alone
 	Links       []PageLink
-	Width       int // columns of 24
-	Height      int // rows of the grid
+	Width       int  // columns of 24
+	Height      int  // rows of the grid
+	Right       bool // it is in the right half
 	Notes       []string
 	Empty       string
 
