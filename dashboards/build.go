@@ -40,6 +40,8 @@ type Input struct {
 	// and a histogram without its suffix _bucket whose name ends in its unit,
 	// _seconds or _milliseconds. The defaults are DefaultSpanCalls and DefaultSpanDuration.
 	SpanCalls, SpanDuration string
+	// Extras are panels of the users' own: further rows of a service, and dashboards beside the generated ones.
+	Extras []Extra
 }
 
 // Dashboard is one generated dashboard.
@@ -52,8 +54,8 @@ type Dashboard struct {
 	JSON []byte
 }
 
-// Build generates the boards about all, a dashboard for each service and one for each
-// objective, in this order; services and objectives by name. The same input gives the same bytes; the order of the
+// Build generates the boards about all, a dashboard for each service, the users' own and one for each objective, in this
+// order; services and objectives by name, the users' own by UID. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
 	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)
@@ -77,9 +79,22 @@ func Build(in Input) ([]Dashboard, error) {
 	for _, s := range in.Services {
 		services[s] = append(services[s], nil...) // a key, also without objectives
 	}
+	extra, err := arrange(in.Extras)
+	if err != nil {
+		return nil, fmt.Errorf("build dashboards: %w", err)
+	}
+	for s := range extra.rows {
+		services[s] = append(services[s], nil...)
+	}
 	plans := []board{overview(in, objectives), in.live(objectives), in.onCall(), in.health()}
 	for _, s := range slices.Sorted(maps.Keys(services)) {
-		plans = append(plans, in.service(s, services[s]))
+		plan := in.service(s, services[s])
+		plan.rows = append(plan.rows, extra.rows[s]...)
+		plans = append(plans, plan)
+	}
+	for _, plan := range extra.boards {
+		plan.datasource, plan.links = in.Datasource, in.boardLinks()
+		plans = append(plans, plan)
 	}
 	for _, o := range objectives {
 		plans = append(plans, in.promise(o))
@@ -96,6 +111,12 @@ func Build(in Input) ([]Dashboard, error) {
 
 // metricName is a classic Prometheus metric name.
 var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+
+// orNone is put behind a query that may find nothing, which is no fault: it is one series
+// of zeros then, called none by that label.
+func orNone(label string) string {
+	return fmt.Sprintf(` or on() label_replace(vector(0), %s, "none", "", "")`, quote(label))
+}
 
 // quoteMeta writes a text as a regular expression that matches it alone.
 func quoteMeta(s string) string { return regexp.QuoteMeta(s) }

@@ -65,7 +65,6 @@ func calledByRow(service string) row {
 // service, by that of the other end.
 func graphPanels(end, service, by string, says [3]said) []panel {
 	match := fmt.Sprintf("%s=%s", end, quote(service))
-	none := fmt.Sprintf(" or on() label_replace(vector(0), %s, \"none\", \"\", \"\")", quote(by))
 	calls := func(extra string) string {
 		return fmt.Sprintf("sum by (%s) (rate(traces_service_graph_request_total{%s%s}[$__rate_interval]))", by, match, extra)
 	}
@@ -78,7 +77,7 @@ func graphPanels(end, service, by string, says [3]said) []panel {
 	for i, s := range says {
 		list[i] = panel{
 			kind: lines, title: s.title, shows: s.shows, normal: s.normal, act: s.act, width: 8, height: 8, softMin: new(0.0),
-			key: [3]string{"rate", "errors", "duration"}[i], queries: []query{{queries[i] + none, "{{" + by + "}}"}},
+			key: [3]string{"rate", "errors", "duration"}[i], queries: []query{{queries[i] + orNone(by), "{{" + by + "}}"}},
 			unit: [3]string{units.RequestsPerSecond, ratio, units.Seconds}[i],
 		}
 	}

@@ -96,7 +96,7 @@ func healthWork() []panel {
 			shows:   "What people, Grafana and other programs ask it.",
 			normal:  "a few.",
 			act:     "hundreds are a dashboard that refreshes too often, or a script.",
-			queries: []query{{`sum by (code) (rate(watchtower_http_requests_total{job="watchtower"}[$__rate_interval])) or on() vector(0)`, "{{code}}"}},
+			queries: []query{{`sum by (code) (rate(watchtower_http_requests_total{job="watchtower"}[$__rate_interval]))` + orNone("code"), "{{code}}"}},
 			unit:    units.RequestsPerSecond, softMin: new(0.0),
 		},
 		{
@@ -104,7 +104,7 @@ func healthWork() []panel {
 			shows:   "Notifications that a receiver did not take, by its kind. Each is tried again.",
 			normal:  "none.",
 			act:     "see /status for the last answer: a token, an address, or the receiver's own outage.",
-			queries: []query{{`60 * sum by (integration) (rate(alertmanager_notifications_failed_total{job="watchtower"}[5m])) > 0 or on() vector(0)`, "{{integration}}"}},
+			queries: []query{{`60 * sum by (integration) (rate(alertmanager_notifications_failed_total{job="watchtower"}[5m])) > 0` + orNone("integration"), "{{integration}}"}},
 			unit:    "short", softMin: new(0.0),
 		},
 		{

@@ -159,7 +159,7 @@ func alertsPanel(o rules.Objective) panel {
 		shows:   "How many alerts of this objective fire, by severity.",
 		normal:  "none.",
 		act:     "a page has called somebody; a ticket wants a look within the day. Open the incident for what was done.",
-		queries: []query{{fmt.Sprintf("sum by (severity) (ALERTS{alertstate=\"firing\", sloth_id=%s}) or on() vector(0)", quote(o.ID)), "{{severity}}"}},
+		queries: []query{{fmt.Sprintf("sum by (severity) (ALERTS{alertstate=\"firing\", sloth_id=%s})", quote(o.ID)) + orNone("severity"), "{{severity}}"}},
 		unit:    "none", decimals: new(0.0), softMin: new(0.0),
 	}
 }

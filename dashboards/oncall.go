@@ -71,7 +71,7 @@ func onCallLoad() []panel {
 			shows:   "Incidents that began, for each team, in an hour.",
 			normal:  "fewer than two pages in a shift; none at night.",
 			act:     "a team that is called more often has objectives that are too tight, or a system that needs time more than features.",
-			queries: []query{{`sum by (team) (increase(watchtower_incidents_total[1h])) or on() vector(0)`, "{{team}}"}},
+			queries: []query{{`sum by (team) (increase(watchtower_incidents_total[1h]))` + orNone("team"), "{{team}}"}},
 			unit:    "none", softMin: new(0.0),
 		},
 		{
@@ -79,7 +79,7 @@ func onCallLoad() []panel {
 			shows:   "How many alerts fire for each team.",
 			normal:  "none for most of the time.",
 			act:     "a line that never comes down is an alert that nobody believes any more: fix it or remove it.",
-			queries: []query{{`sum by (team) (ALERTS{alertstate="firing"}) or on() vector(0)`, "{{team}}"}},
+			queries: []query{{`sum by (team) (ALERTS{alertstate="firing"})` + orNone("team"), "{{team}}"}},
 			unit:    "none", decimals: new(0.0), softMin: new(0.0),
 		},
 		{
@@ -87,7 +87,7 @@ func onCallLoad() []panel {
 			shows:   "What was sent, by the kind of receiver.",
 			normal:  "a few an hour.",
 			act:     "many a minute is a storm: group more, or inhibit what follows from something else.",
-			queries: []query{{`60 * sum by (integration) (rate(alertmanager_notifications_total[5m])) > 0 or on() vector(0)`, "{{integration}}"}},
+			queries: []query{{`60 * sum by (integration) (rate(alertmanager_notifications_total[5m])) > 0` + orNone("integration"), "{{integration}}"}},
 			unit:    "short", softMin: new(0.0),
 		},
 		{
@@ -95,7 +95,7 @@ func onCallLoad() []panel {
 			shows:   "Steps of escalation policies that were carried out in an hour, and those that failed or were passed over.",
 			normal:  "only the first step: somebody answers.",
 			act:     "later steps mean that the first person called did not answer: is their number right, is the schedule right?",
-			queries: []query{{`sum by (means, outcome) (increase(watchtower_escalation_actions_total[1h])) > 0 or on() vector(0)`, "{{means}} {{outcome}}"}},
+			queries: []query{{`sum by (means, outcome) (increase(watchtower_escalation_actions_total[1h])) > 0` + orNone("means"), "{{means}} {{outcome}}"}},
 			unit:    "none", softMin: new(0.0),
 		},
 	}

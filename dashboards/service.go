@@ -320,7 +320,7 @@ func (in Input) outgoingRow(service string) row {
 func (in Input) spanStacks(service, kinds string, says [3]said) []stack {
 	rate, failed, duration := in.spanQueries(service, kinds)
 	if kinds == outgoing {
-		const none = ` or on() label_replace(vector(0), "span_name", "none", "", "")`
+		none := orNone("span_name")
 		rate, failed, duration = rate+none, failed+none, duration+none
 	}
 	panels := [3]panel{

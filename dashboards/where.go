@@ -24,7 +24,7 @@ func wherePanels(o rules.Objective) (list []panel, ok bool) {
 		shows:   "The ten series that the failures come from, in failures a second. Their labels say where.",
 		normal:  "few failures, spread over all.",
 		act:     act,
-		queries: []query{{fmt.Sprintf("topk(10, %s) or on() vector(0)", failing), ""}},
+		queries: []query{{fmt.Sprintf("topk(10, %s)", failing) + orNone("failures"), ""}},
 		unit:    "none", softMin: new(0.0),
 	}}, true
 }

@@ -34,7 +34,7 @@ func TestWhereItBurns(t *testing.T) {
   requests_total{code="200", route="/a"} 0+600x10
 `
 	same(t, []string{"500 /a 1", "500 /b 2"}, ask(t, series, panelQuery(t, rows, "where/series", 0)))
-	same(t, []string{"0"}, ask(t, "x 1", panelQuery(t, rows, "where/series", 0)))
+	same(t, []string{"none 0"}, ask(t, "x 1", panelQuery(t, rows, "where/series", 0)))
 	o.SLI = rules.SLI{ErrorRatioQuery: "avg_over_time(ratio[{{.window}}])"}
 	for _, r := range (Input{}).promise(o).rows {
 		if r.key == "where" {
@@ -52,8 +52,11 @@ func TestFallbacksOfEmptyQueries(t *testing.T) {
 		t.Helper()
 		same(t, []string{want}, ask(t, "x 1", strings.ReplaceAll(panelQuery(t, rows, key, 0), "$__range", "10m")))
 	}
-	for _, key := range []string{"now/open", "now/pages", "now/mtta", "now/mttr", "load/teams", "load/firing", "load/sent", "load/escalations", "noise/ignored", "noise/short", "noise/silences"} {
+	for _, key := range []string{"now/open", "now/pages", "now/mtta", "now/mttr", "noise/ignored", "noise/short", "noise/silences"} {
 		none(key, "0")
+	}
+	for _, key := range []string{"load/teams", "load/firing", "load/sent", "load/escalations"} {
+		none(key, "none 0")
 	}
 	rows = []row{callsRow("share")}
 	none("calls/rate", "none 0")

@@ -59,7 +59,7 @@ func TestAlertSaysWhatPeopleNeed(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"promise": "Sharing a post works", "objective": "99.9% over 28d", "error_ratio": "3.2%", "burn_rate": "32x",
-		"windows": "1h and 5m", "dashboard_url": "http://localhost:9911/objectives/share-requests",
+		"windows": "1h and 5m", "dashboard_url": "http://localhost:9911/objectives/share-requests/graph",
 		"runbook": "https://r/share", "summary": "Sharing is 32x off",
 	} {
 		if got := last.Annotations.Get(name); got != want {

@@ -23,8 +23,8 @@ func newDashboardsBuild() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Write the dashboards as JSON files that Grafana provisions as they are",
-		Long: `Writes the dashboards of your objectives, each to a file of its own. The files are the
-same from run to run while the objectives are, so they can be committed and compared.
+		Long: `Writes the dashboards of your objectives, and those that the files of dashboards.extra
+describe, each to a file of its own. The files are the same from run to run while the objectives are, so they can be committed and compared.
 
 With --provisioning the files that make Grafana read them are written as well: name
 Grafana's own folder of that name, such as /etc/grafana/provisioning. One says where the
@@ -123,6 +123,10 @@ func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dash
 	if err != nil {
 		return config.Config{}, nil, err
 	}
+	extras, err := dashboards.ReadExtras(cfg.Dashboards.Extra)
+	if err != nil {
+		return config.Config{}, nil, err
+	}
 	lib, err := library(cmd, file)
 	if err != nil {
 		return config.Config{}, nil, err
@@ -130,7 +134,7 @@ func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dash
 	// Nearly all that is in memory is what will be written: a pass over it is cheap,
 	// and without more of them it would take twice the memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(25))
-	boards, err := dashboards.Build(cfg.DashboardInput(objectives, lib))
+	boards, err := dashboards.Build(cfg.DashboardInput(objectives, extras, lib))
 	if err != nil {
 		return config.Config{}, nil, fmt.Errorf("build dashboards: %w", err)
 	}

@@ -45,7 +45,7 @@ func (a *App) dashboardPages(zone *time.Location) *viewer.Viewer {
 func (a *App) drawAnew() {
 	files := a.current.Load()
 	generate := sync.OnceValues(func() ([]*viewer.Board, error) {
-		in := files.Config.DashboardInput(files.Objectives, files.Playbooks)
+		in := files.Config.DashboardInput(files.Objectives, files.Extras, files.Playbooks)
 		in.ExternalURL = a.URL() // with the port that is really bound
 		all, err := dashboards.Build(in)
 		if err != nil {

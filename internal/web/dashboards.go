@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -115,6 +117,29 @@ func (s *site) dashboardsAt(in postmortem.Incident) []choice {
 		links = append(links, choice{Path: viewer.Link(at.UID, 0, from, to), Name: "Dashboard: " + at.Title})
 	}
 	return links
+}
+
+// graph leads to the graph of an objective, at the time that from and to of the address say; to its page where no dashboard
+// has one. Alerts carry this address: it stays the same when the dashboards change.
+func (s *site) graph(w http.ResponseWriter, r *http.Request) error {
+	page := objectivePath(r.PathValue("id"))
+	if s.o.Dashboards == nil {
+		http.Redirect(w, r, page, http.StatusFound)
+		return nil
+	}
+	at, ok := s.o.Dashboards.About(page)
+	if !ok {
+		http.Redirect(w, r, page, http.StatusFound)
+		return nil
+	}
+	query := url.Values{"panel": {strconv.FormatInt(at.Panel, 10)}}
+	for _, key := range []string{"from", "to"} {
+		if v := r.URL.Query().Get(key); v != "" {
+			query.Set(key, v)
+		}
+	}
+	http.Redirect(w, r, viewer.Path(at.UID)+"?"+query.Encode(), http.StatusFound)
+	return nil
 }
 
 // event is something that happened in the time shown.

@@ -122,6 +122,18 @@ func TestIncidentLeadsToItsDashboards(t *testing.T) {
 		`<a href="/dashboards/wt-svc-share?from=`+from+`&amp;panel=2`+to+`">Graph: Sharing a post works</a>`,
 		`<a href="/dashboards/wt-svc-share?from=`+from+to+`">Dashboard: Service share</a>`)
 	shows(t, h, "/incidents/4", http.StatusOK, "not /dashboards/wt-svc-share")
+	// A page in Slack leads there by the objective.
+	for path, want := range map[string]string{
+		"/objectives/share-requests/graph?from=1764000000000&to=now&x=y": "/dashboards/wt-svc-share?from=1764000000000&panel=2&to=now",
+		"/objectives/auth-login/graph":                                   "/objectives/auth-login",
+	} {
+		if w := get(t, h, path); w.Code != http.StatusFound || w.Header().Get("Location") != want {
+			t.Errorf("%s leads to %q (%d), want %q", path, w.Header().Get("Location"), w.Code, want)
+		}
+	}
+	if w := get(t, newSite(t, nil), "/objectives/share-requests/graph?from=1"); w.Header().Get("Location") != "/objectives/share-requests" {
+		t.Errorf("without dashboards it leads to %q", w.Header().Get("Location"))
+	}
 }
 
 func TestDrawingsHaveTheirStylesheet(t *testing.T) {

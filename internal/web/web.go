@@ -189,6 +189,7 @@ func (s *site) pages() http.Handler {
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                       s.overview,
 		"GET /objectives/{id}":           s.objective,
+		"GET /objectives/{id}/graph":     s.graph,
 		"GET /incidents":                 s.incidents,
 		"GET /incidents/{id}":            s.incident,
 		"GET /dashboards":                s.dashboards,
