@@ -67,6 +67,9 @@ type Log struct {
 	// so last, by key.
 	here  map[string]bool
 	there map[string]time.Time
+	// muted are the groups that fire without anybody hearing of it, and when that was last
+	// so, by key.
+	muted map[string]time.Time
 	notes []Annotation // the recent ones, by time
 	send  func([]byte) // tells the peers, nil without
 }
@@ -96,7 +99,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		o: o, logger: o.Logger, disk: disk{o.DB},
 		writing: make(chan struct{}, 1), received: make(chan struct{}, 1),
 		records: map[string]*record{}, changed: make(chan struct{}),
-		here: map[string]bool{}, there: map[string]time.Time{},
+		here: map[string]bool{}, there: map[string]time.Time{}, muted: map[string]time.Time{},
 	}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)

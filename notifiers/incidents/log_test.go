@@ -236,7 +236,7 @@ func TestMutedAlertsOpenNothing(t *testing.T) {
 		t.Errorf("a note about nothing: %v", err)
 	}
 	w.at(time.Minute).observe(alert("Slow", 0).muted(), alert("Down", 50*time.Second))
-	w.want("00:00 opened", "00:00 fired Slow is broken", "00:50 fired Down is broken")
+	w.want("00:00 fired Slow is broken", "00:01 opened", "00:50 fired Down is broken")
 	// Silenced later, it goes on until it ends.
 	w.at(2*time.Minute).observe(alert("Slow", 0).muted(), alert("Down", 50*time.Second).muted())
 	if _, ok := w.OpenGroup("g"); !ok {
@@ -245,6 +245,28 @@ func TestMutedAlertsOpenNothing(t *testing.T) {
 	w.at(3*time.Minute).observe(alert("Slow", 0).muted().until(170*time.Second), alert("Down", 50*time.Second).muted().until(160*time.Second))
 	if in := w.List(Filter{})[0]; !in.ResolvedAt.Equal(noon().Add(170 * time.Second)) {
 		t.Errorf("resolved at %v", in.ResolvedAt)
+	}
+}
+
+// TestBeginsWhenTheMutingEnds does not count as late what nobody was to hear of.
+func TestBeginsWhenTheMutingEnds(t *testing.T) {
+	w := newWorld(t)
+	for at := time.Second; at < 8*time.Hour; at += 5 * time.Minute {
+		w.at(at).observe(alert("Slow", 0).muted())
+	}
+	w.at(8 * time.Hour).observe(alert("Slow", 0))
+	w.at(8*time.Hour + time.Minute).tell(Event{Kind: Acknowledged, By: "Ada"})
+	in, ok := w.OpenGroup("g")
+	if took := in.AcknowledgedAt.Sub(in.OpenedAt); !ok || took < time.Minute || took > 6*time.Minute || in.Title != "Slow is broken" || in.Number != 1 {
+		t.Errorf("acknowledged after %s: %+v", took, in)
+	}
+	w.at(8*time.Hour + 2*time.Minute).observe(alert("Slow", 0))
+	if again, _ := w.OpenGroup("g"); again.ID != in.ID {
+		t.Error("it is another incident now")
+	}
+	w.open()
+	if again, ok := w.OpenGroup("g"); !ok || !cmp.Equal(in.OpenedAt, again.OpenedAt) {
+		t.Errorf("after a restart it began at %s", again.OpenedAt)
 	}
 }
 

@@ -66,6 +66,7 @@ func (l *Log) Observe(ctx context.Context, g Group) error {
 		delete(l.here, g.Key)
 	}
 	events := l.observed(g)
+	l.noteMuted(g)
 	if len(events) == 0 {
 		l.mu.Unlock()
 		return nil
@@ -98,6 +99,16 @@ func (g *Group) end(from time.Time) time.Time {
 		end = g.At
 	}
 	return end
+}
+
+// noteMuted remembers that nobody hears of a group. The caller holds mu.
+func (l *Log) noteMuted(g Group) {
+	switch firing := g.firing(); {
+	case len(firing) > 0 && !slices.ContainsFunc(firing, func(a Alert) bool { return !a.Muted }):
+		l.muted[g.Key] = g.At
+	default:
+		delete(l.muted, g.Key)
+	}
 }
 
 // recall reads the past incidents of a group that fires from an old beginning, if only
@@ -188,6 +199,9 @@ func (l *Log) opening(last *record, g Group) (Event, bool) {
 func (l *Log) opens(last *record, g Group) (start time.Time, ok bool) {
 	fresh := false
 	start = g.start()
+	if quiet := l.muted[g.Key]; quiet.After(start) {
+		start = quiet // Until then nobody was to hear of it: nobody is late.
+	}
 	for _, a := range g.firing() {
 		at := earlier(millis(a.StartsAt), g.At)
 		ok = ok || !a.Muted

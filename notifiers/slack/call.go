@@ -1,9 +1,12 @@
 package slack
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -45,12 +48,16 @@ type Call struct {
 var ErrNoPage = errors.New("there is no open page of this incident")
 
 // Call says something about the open incident with Alertmanager's group key: in the
-// thread of its page, or to one person. What goes to a thread is in the outbox, and on
-// disk, when Call returns; a direct message has been taken by Slack.
+// thread of its page, or to one person. Slack has taken it when Call returns nil. What it
+// has not taken until ctx ends is withdrawn, so that nobody is called for help hours
+// later; if it may have come, that is said.
 func (s *Slack) Call(ctx context.Context, groupKey string, c Call) error {
-	in, err := s.outbox.call(groupKey, c)
-	if err != nil || c.DirectTo == "" {
+	in, waiting, err := s.outbox.call(groupKey, c)
+	if err != nil {
 		return err
+	}
+	if c.DirectTo == "" {
+		return s.outbox.heard(ctx, waiting)
 	}
 	if !isUserID(c.DirectTo) {
 		return fmt.Errorf("%q is not the ID of a user: Slack shows it in the profile, as U0123ABCD", c.DirectTo)
@@ -69,33 +76,121 @@ func (in *incident) pageURL() string {
 	return in.ExternalURL + "/incidents"
 }
 
-// call queues what a Call says in a thread, and returns the incident.
-func (o *outbox) call(groupKey string, c Call) (incident, error) {
+// call queues what a Call says in a thread, and returns the incident and what waits there;
+// nothing waits if it was said before.
+func (o *outbox) call(groupKey string, c Call) (in incident, waiting *row, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	rec := o.first(groupKey)
 	if rec == nil {
-		return incident{}, fmt.Errorf("%w (group %s)", ErrNoPage, groupKey)
+		return incident{}, nil, fmt.Errorf("%w (group %s)", ErrNoPage, groupKey)
 	}
-	in := rec.memory.Incident
+	in = rec.memory.Incident
 	if c.DirectTo != "" {
-		return in, nil
+		return in, nil, nil
 	}
 	to := rec
 	if d := o.digestOf(rec); d != nil {
 		to = d // it speaks for the incident
 	}
 	if c.ID != "" && to.pressedBefore(c.ID) {
-		return in, nil
+		i := slices.IndexFunc(to.thread, func(r *row) bool { return r.payload.Call == c.ID })
+		if i < 0 {
+			return in, nil, nil
+		}
+		return in, to.thread[i], nil
 	}
 	to.remember(c.ID)
+	if again := o.withdrawn[to.id+"/"+c.ID]; again != nil {
+		delete(o.withdrawn, to.id+"/"+c.ID)
+		again.lapsed, again.nextAt, again.attempts = false, time.Time{}, 0
+		o.enqueue(to, again) // It is looked for before it is sent again.
+		return in, again, nil
+	}
 	text := escaped(c.Text, maxAbout)
 	if c.Mention != "" {
 		text = cutMrkdwn(wellFormed(c.Mention), maxFact) + " " + text
 	}
 	m := reply(text, nil)
-	o.enqueue(to, &row{kind: kindThread, createdAt: time.Now(), payload: payload{Message: &m, Broadcast: c.Broadcast, Said: true, Look: to.memory.Look}})
-	return in, nil
+	waiting = &row{
+		kind: kindThread, createdAt: time.Now(),
+		payload: payload{Message: &m, Broadcast: c.Broadcast, Said: true, Call: c.ID, Look: to.memory.Look},
+	}
+	o.enqueue(to, waiting)
+	return in, waiting, nil
+}
+
+// maxWithdrawn bounds the calls that are remembered because they may be made again.
+const maxWithdrawn = 1000
+
+// heardEvery is how often it is looked whether Slack has taken a call.
+const heardEvery = 50 * time.Millisecond
+
+// heard waits until Slack has taken what waits in a thread, and withdraws it when ctx ends.
+func (o *outbox) heard(ctx context.Context, waiting *row) error {
+	if waiting == nil {
+		return nil
+	}
+	ticker := time.NewTicker(heardEvery)
+	defer ticker.Stop()
+	for {
+		if done, err := o.settled(waiting); done {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return o.withdraw(waiting)
+		}
+	}
+}
+
+// settled tells whether a row of a thread is done with, and how it ended.
+func (o *outbox) settled(r *row) (done bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case r.refusal != nil:
+		return true, fmt.Errorf("slack channel %q: %w", r.rec.channel, r.refusal)
+	default:
+		return !slices.Contains(r.rec.thread, r), nil
+	}
+}
+
+// withdraw takes a row out of its thread, unless it is gone; one that is being sent goes
+// as soon as that has failed.
+func (o *outbox) withdraw(r *row) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rec := r.rec
+	switch {
+	case !slices.Contains(rec.thread, r):
+		return nil
+	case r.flying:
+		r.lapsed = true
+	default:
+		o.drop(r)
+	}
+	return fmt.Errorf("slack channel %q: Slack has not taken it: %s", rec.channel, cmp.Or(rec.trouble, "it is busy with other messages"))
+}
+
+// drop gives a call up until it is made again.
+func (o *outbox) drop(r *row) {
+	rec := r.rec
+	rec.remove(r)
+	if r.payload.Call != "" {
+		if len(o.withdrawn) >= maxWithdrawn {
+			clear(o.withdrawn)
+		}
+		o.withdrawn[rec.id+"/"+r.payload.Call] = r
+	}
+	rec.memory.Pressed = slices.DeleteFunc(rec.memory.Pressed, func(id string) bool { return id == r.payload.Call })
+	o.save(func(ctx context.Context, tx *sql.Tx) error {
+		if err := saveRecord(ctx, tx, rec); err != nil {
+			return err
+		}
+		return deleteRow(ctx, tx, r)
+	})
 }
 
 // first is the oldest open page of a group, nil without one.

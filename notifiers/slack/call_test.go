@@ -48,6 +48,50 @@ func TestCallSpeaksInTheThreadOnce(t *testing.T) {
 	})
 }
 
+// TestCallThatSlackDoesNotTakeIsWithdrawn calls nobody for help hours later, and is said
+// when it is tried again.
+func TestCallThatSlackDoesNotTakeIsWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newFakeSlack(), withButtons)
+		r.notify(group{reason: notify.ReasonFirstNotification}, fires(share(), time.Now()))
+		r.settled()
+		call := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			return r.Call(ctx, shareGroup, Call{ID: "step", Mention: "<@U0SAM>", Text: "nobody has this"})
+		}
+		heard := func() (n int) {
+			for _, text := range r.threadTexts(r.onePage().TS) {
+				if strings.Contains(text, "nobody has this") {
+					n++
+				}
+			}
+			return n
+		}
+		r.fake.setScript(func(fakeCall) *fakeFault { return &fakeFault{status: 503} })
+		if err := call(); err == nil || !strings.Contains(err.Error(), "Slack has not taken it: ") {
+			t.Errorf("while Slack is away: %v", err)
+		}
+		r.fake.setScript(nil)
+		r.settled()
+		if n := heard(); n != 0 {
+			t.Errorf("it was said %d times after it was given up", n)
+		}
+		for range 2 {
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := heard(); n != 1 {
+			t.Errorf("it was said %d times", n)
+		}
+		r.fake.setScript(func(fakeCall) *fakeFault { return &fakeFault{code: "is_archived"} })
+		if err := r.Call(t.Context(), shareGroup, Call{ID: "other", Text: "x"}); err == nil || !strings.Contains(err.Error(), "is_archived") {
+			t.Errorf("a channel that is closed: %v", err)
+		}
+	})
+}
+
 func TestDeedsAreToldOnceAndReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []Deed

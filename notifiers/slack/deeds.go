@@ -147,7 +147,7 @@ func (rec *record) pressedBefore(id string) bool {
 // enqueue adds a message or file to what goes below a page. The caller holds mu.
 func (o *outbox) enqueue(rec *record, r *row) {
 	o.seq++
-	r.id, r.rec, r.seq = newID(), rec, o.seq
+	r.id, r.rec, r.seq = cmp.Or(r.id, newID()), rec, o.seq
 	rec.thread = append(rec.thread, r)
 	o.save(func(ctx context.Context, tx *sql.Tx) error {
 		if err := saveRecord(ctx, tx, rec); err != nil { // and what it remembers of clicks and calls

@@ -48,6 +48,7 @@ type outbox struct {
 	records    map[string]*record // by key: the incident of each group that is not over
 	lanes      map[string]*lane
 	channels   map[string]string // IDs by laneKey
+	withdrawn  map[string]*row   // calls that were given up, by record and ID of the call
 	seq        int64
 	stats      Stats
 }

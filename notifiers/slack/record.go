@@ -96,6 +96,8 @@ type row struct {
 	unsure   bool // an earlier try may have reached Slack: look before sending again
 	attempts int
 	nextAt   time.Time
+	lapsed   bool   // nobody waits any more: it is not tried again
+	refusal  *fault // why Slack refused it for good; it is in no queue any more
 }
 
 // payload is the content of a row, stored as JSON. The parts of a page row are
@@ -116,6 +118,7 @@ type payload struct {
 	// Said marks a thread row that somebody waits for: it is sent whatever becomes of
 	// the page.
 	Said    bool     `json:"said,omitempty"`
+	Call    string   `json:"call,omitempty"`    // the ID of the Call that it says
 	File    *file    `json:"file,omitempty"`    // of a thread row or a picture row
 	Picture bool     `json:"picture,omitempty"` // Root shows an uploaded file
 	FileID  string   `json:"file_id,omitempty"` // of a picture row whose file Slack has already

@@ -217,6 +217,10 @@ func (o *outbox) settleFault(l *lane, j *job, f *fault, now time.Time) {
 
 // keep writes a row that waits again.
 func (o *outbox) keep(r *row) {
+	if r.lapsed {
+		o.drop(r)
+		return
+	}
 	o.save(func(ctx context.Context, tx *sql.Tx) error { return saveRow(ctx, tx, r) })
 }
 
@@ -250,6 +254,7 @@ func (o *outbox) refused(rec *record, f *fault) {
 // refuse gives a row up that no try can deliver.
 func (o *outbox) refuse(r *row, f *fault) {
 	rec := r.rec
+	r.refusal = f
 	if r.kind == kindPicture { // the page says it in words as well
 		o.logger.Warn("slack refuses the picture of a page", "channel", rec.channel, "err", f)
 	} else {

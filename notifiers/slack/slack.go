@@ -120,6 +120,7 @@ func New(opts Options) (*Slack, error) {
 	s.outbox = &outbox{
 		disk: disk{opts.DB}, logger: logger, wake: make(chan struct{}, 1), storm: opts.StormLimit, posted: s.posted(),
 		workspaces: map[string]*workspace{ownWorkspace: s.ownWorkspace},
+		withdrawn:  map[string]*row{},
 		records:    map[string]*record{}, lanes: map[string]*lane{},
 	}
 	s.metrics = newMetrics(opts.Registerer,
