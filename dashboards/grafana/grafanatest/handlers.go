@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
 func (s *Server) listFolders(w http.ResponseWriter, r *http.Request) {
@@ -213,4 +215,55 @@ func (s *Server) putSource(w http.ResponseWriter, r *http.Request, uid string) {
 	}
 	s.datasources[uid] = in
 	reply(w, http.StatusOK, map[string]any{"datasource": in, "id": in["id"], "message": "Datasource added", "name": in["name"]})
+}
+
+func (s *Server) deleteSource(w http.ResponseWriter, uid string) {
+	if s.datasources[uid] == nil {
+		refuse(w, http.StatusNotFound, "Data source not found")
+		return
+	}
+	delete(s.datasources, uid)
+	reply(w, http.StatusOK, map[string]any{"message": "Data source deleted"})
+}
+
+func (s *Server) deleteFolder(w http.ResponseWriter, uid string) {
+	if s.folderTitle(uid) == "" {
+		refuse(w, http.StatusNotFound, "folder not found")
+		return
+	}
+	s.folders = slices.DeleteFunc(s.folders, func(f folder) bool { return f.UID == uid })
+	maps.DeleteFunc(s.dashboards, func(_ string, d *dashboard) bool { return d.folderUID == uid })
+	reply(w, http.StatusOK, map[string]any{"message": "Folder deleted"})
+}
+
+// query answers like a Prometheus without any series: it reads the query, and refuses
+// what is no PromQL.
+func (s *Server) query(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Queries []struct {
+			RefID      string `json:"refId"`
+			Expr       string `json:"expr"`
+			Datasource struct {
+				UID string `json:"uid"`
+			} `json:"datasource"`
+		} `json:"queries"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || len(in.Queries) == 0 {
+		refuse(w, http.StatusBadRequest, "bad request data")
+		return
+	}
+	results, status := map[string]any{}, http.StatusOK
+	for _, q := range in.Queries {
+		if s.datasources[q.Datasource.UID] == nil {
+			refuse(w, http.StatusNotFound, "Data source not found")
+			return
+		}
+		expr := strings.NewReplacer("$__rate_interval", "1m", "$__interval", "1m", "$__range", "1h").Replace(q.Expr)
+		if _, err := parser.NewParser(parser.Options{}).ParseExpr(expr); err != nil {
+			results[q.RefID], status = map[string]any{"status": http.StatusBadRequest, "error": err.Error()}, http.StatusBadRequest
+			continue
+		}
+		results[q.RefID] = map[string]any{"status": http.StatusOK, "frames": []any{}}
+	}
+	reply(w, status, map[string]any{"results": results})
 }

@@ -311,6 +311,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	rest, isDashboard := strings.CutPrefix(r.URL.Path, "/api/dashboards/uid/")
 	uid, below, _ := strings.Cut(rest, "/")
 	source, isSource := strings.CutPrefix(r.URL.Path, "/api/datasources/uid/")
+	folderUID, isFolder := strings.CutPrefix(r.URL.Path, "/api/folders/")
 	var action string
 	var handle func()
 	switch what := r.Method + " " + r.URL.Path; {
@@ -334,6 +335,12 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		action, handle = "datasources:create", func() { s.putSource(w, r, "") }
 	case isSource && r.Method == http.MethodPut:
 		action, handle = "datasources:write", func() { s.putSource(w, r, source) }
+	case isSource && r.Method == http.MethodDelete:
+		action, handle = "datasources:delete", func() { s.deleteSource(w, source) }
+	case isFolder && r.Method == http.MethodDelete:
+		action, handle = "folders:delete", func() { s.deleteFolder(w, folderUID) }
+	case what == "POST /api/ds/query":
+		action, handle = "datasources:query", func() { s.query(w, r) }
 	default:
 		refuse(w, http.StatusNotFound, "Not found")
 		return
