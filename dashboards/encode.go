@@ -12,6 +12,21 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
+// inParallel calls do for 0 to n-1, on as many processors as there are, and returns
+// when all calls have.
+func inParallel(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // document is a dashboard whose panels are written as they are. The SDK's own list
 // has an encoder of its own for each entry, whose result is then read and copied once
 // more: a third of the time.
@@ -45,22 +60,15 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // as there are. It uses the plans up.
 func encodeAll(plans []board) ([]Dashboard, error) {
 	built, faults := make([]Dashboard, len(plans)), make([]error, len(plans))
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range min(len(plans), runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(plans)); i = next.Add(1) - 1 {
-				plan := plans[i]
-				plans[i] = board{} // done with: only what is written takes memory in the end
-				content, err := plan.encode()
-				if err != nil {
-					faults[i] = fmt.Errorf("build dashboard %q: %w", plan.title, err)
-				}
-				built[i] = Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content}
-			}
-		})
-	}
-	wg.Wait()
+	inParallel(len(plans), func(i int) {
+		plan := plans[i]
+		plans[i] = board{} // done with: only what is written takes memory in the end
+		content, err := plan.encode()
+		if err != nil {
+			faults[i] = fmt.Errorf("build dashboard %q: %w", plan.title, err)
+		}
+		built[i] = Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content}
+	})
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}

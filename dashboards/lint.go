@@ -8,28 +8,23 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
 // Lint reports everything that keeps a dashboard from being shown as it is meant,
-// each fault with its panel: it does not fit Grafana's format, it has panels
-// without content or without a description, two panels that are alike or lie upon
-// each other, queries that are no PromQL, variables nobody defines or uses, links
-// that lead nowhere, units that Grafana does not know.
+// each fault with its panel: panels without content or without a description, two
+// that are alike or lie upon each other, queries that are no PromQL, variables nobody
+// defines or uses, links that lead nowhere, units that Grafana does not know. Whether
+// it fits Grafana's format is for CheckFormat to say, which takes longer.
 func Lint(d Dashboard) error {
 	var content map[string]any
 	if err := json.Unmarshal(d.JSON, &content); err != nil {
 		return fmt.Errorf("dashboard %s is no JSON: %w", d.UID, err)
 	}
 	l := linter{uid: d.UID, promql: parser.NewParser(parser.Options{}), ids: map[float64]string{}, alike: map[string]string{}}
-	if err := checkFormat(d.JSON); err != nil {
-		l.fault("", "does not fit Grafana's format: %w", err)
-	}
 	l.head(d, content)
 	l.nulls("", content)
 	l.links("", content["links"])
@@ -40,23 +35,23 @@ func Lint(d Dashboard) error {
 
 // LintAll reports the faults of every dashboard, and UIDs that two of them share.
 func LintAll(ds []Dashboard) error {
-	faults, shared := make([]error, len(ds)), []error(nil)
+	var shared []error
 	seen := map[string]string{}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i, d := range ds {
+	for _, d := range ds {
 		if other, twice := seen[d.UID]; twice {
 			shared = append(shared, fmt.Errorf("dashboard %s: %q and %q share the UID", d.UID, other, d.Title))
 		}
 		seen[d.UID] = d.Title
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			faults[i] = Lint(d)
-		})
 	}
-	wg.Wait()
-	return errors.Join(append(shared, faults...)...)
+	return errors.Join(append(shared, each(ds, Lint))...)
+}
+
+// each calls do for every dashboard, on as many processors as there are, and joins
+// the faults in their order.
+func each(ds []Dashboard, do func(Dashboard) error) error {
+	faults := make([]error, len(ds))
+	inParallel(len(ds), func(i int) { faults[i] = do(ds[i]) })
+	return errors.Join(faults...)
 }
 
 // linter collects the faults of one dashboard.

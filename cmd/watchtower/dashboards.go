@@ -31,7 +31,7 @@ Grafana's own folder of that name, such as /etc/grafana/provisioning. One says w
 dashboards are, the other makes data sources that point at web.external_url.
 
 With --schema v2 each file is a resource of dashboard.grafana.app/v2beta1, for tools that
-put resources into Grafana 12 and later, such as grafanactl and Git Sync.`,
+put resources into Grafana 12 and later, such as grafanactl.`,
 		Example: `  watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower
   watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower --provisioning /etc/grafana/provisioning`,
 		Args: noArgs,
@@ -128,8 +128,9 @@ func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dash
 		return config.Config{}, nil, err
 	}
 	// Nearly all that is in memory is what will be written: a pass over it is cheap,
-	// and without more of them it would take twice the memory.
-	defer debug.SetGCPercent(debug.SetGCPercent(25))
+	// and without more of them it would take twice the memory. The process ends with
+	// the command.
+	debug.SetGCPercent(25)
 	boards, err := dashboards.Build(cfg.DashboardInput(objectives, lib))
 	if err != nil {
 		return config.Config{}, nil, fmt.Errorf("build dashboards: %w", err)

@@ -145,7 +145,7 @@ func (c *Client) put(ctx context.Context, folderUID string, d Difference, genera
 		return err
 	}
 	mark := fingerprint(d.generated)
-	_, err = c.save(ctx, save{Dashboard: body, FolderUID: folderUID, Message: message(mark)})
+	err = c.save(ctx, save{Dashboard: body, FolderUID: folderUID, Message: message(mark)})
 	if !conflict(err) {
 		return err
 	}

@@ -148,7 +148,7 @@ func editByHand(t *testing.T, c *Client, uid string) {
 		t.Fatal(err)
 	}
 	content["title"] = "Edited by hand"
-	if _, err := c.save(t.Context(), save{Dashboard: content, FolderUID: stored.Meta.FolderUID, Message: "by hand"}); err != nil {
+	if err := c.save(t.Context(), save{Dashboard: content, FolderUID: stored.Meta.FolderUID, Message: "by hand"}); err != nil {
 		t.Fatal(err)
 	}
 }
