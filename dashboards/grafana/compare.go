@@ -58,7 +58,8 @@ type Difference struct {
 	Unified string `json:"-"`
 
 	generated map[string]any
-	version   int // in Grafana
+	version   int  // in Grafana
+	overwrite bool // whatever version is there: it has none that we could name
 }
 
 // Plan is the comparison of a set of generated dashboards with a Grafana.
@@ -145,6 +146,9 @@ func (c *Client) compare(ctx context.Context, folder Folder, g dashboards.Dashbo
 	}
 	d := Difference{UID: g.UID, Title: g.Title, Kind: Added, generated: want}
 	stored, exists, err := c.dashboard(ctx, g.UID)
+	if path, second := inSecondFormat(err); second {
+		return c.compareSecond(ctx, g, d, path)
+	}
 	if err != nil || !exists {
 		return d, err
 	}
@@ -235,6 +239,9 @@ func (c *Client) gone(ctx context.Context, folder Folder, generated []dashboards
 	err = inParallel(len(hits), func(i int) error {
 		d := Difference{UID: hits[i].UID, Title: hits[i].Title, Kind: Removed}
 		stored, _, err := c.dashboard(ctx, d.UID)
+		if _, second := inSecondFormat(err); second {
+			stored.Meta.UpdatedBy, err = "somebody", nil // and the history tells who
+		}
 		if err != nil {
 			return err
 		}

@@ -145,7 +145,7 @@ func (c *Client) put(ctx context.Context, folderUID string, d Difference, genera
 		return err
 	}
 	mark := fingerprint(d.generated)
-	err = c.save(ctx, save{Dashboard: body, FolderUID: folderUID, Message: message(mark)})
+	err = c.save(ctx, save{Dashboard: body, FolderUID: folderUID, Message: message(mark), Overwrite: d.overwrite})
 	if !conflict(err) {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/watchtower-hub/watchtower/dashboards"
 )
 
 func (s *Server) listFolders(w http.ResponseWriter, r *http.Request) {
@@ -60,6 +62,10 @@ func (s *Server) get(w http.ResponseWriter, uid string) {
 		refuse(w, http.StatusNotFound, "Dashboard not found")
 		return
 	}
+	if d.second {
+		refuse(w, http.StatusNotAcceptable, "dashboard api version not supported, use "+secondPath+uid+" instead")
+		return
+	}
 	meta := map[string]any{
 		"type": "db", "canSave": true, "canEdit": true, "url": "/d/" + uid, "version": d.newest().number,
 		"created": d.versions[0].at, "createdBy": d.versions[0].by, "updated": d.newest().at, "updatedBy": d.newest().by,
@@ -70,6 +76,42 @@ func (s *Server) get(w http.ResponseWriter, uid string) {
 		meta["folderTitle"] = "General"
 	}
 	reply(w, http.StatusOK, map[string]any{"dashboard": d.newest().data, "meta": meta})
+}
+
+// secondPath is where dashboards in the second format are.
+const secondPath = "/apis/dashboard.grafana.app/v2beta1/namespaces/default/dashboards/"
+
+// getSecond answers with the resource of a dashboard.
+func (s *Server) getSecond(w http.ResponseWriter, uid string) {
+	d := s.dashboards[uid]
+	if d == nil || !d.second {
+		refuse(w, http.StatusNotFound, "dashboards.dashboard.grafana.app not found")
+		return
+	}
+	data := clone(d.newest().data)
+	delete(data, "id")
+	raw, err := json.Marshal(data)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	converted, err := dashboards.V2([]dashboards.Dashboard{{UID: uid, JSON: raw}})
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	var r map[string]any
+	if err := json.Unmarshal(converted[0].JSON, &r); err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	r["metadata"] = map[string]any{
+		"name": uid, "namespace": "default", "creationTimestamp": d.versions[0].at,
+		"annotations": map[string]any{
+			"grafana.app/updatedBy": "user:" + d.newest().by, "grafana.app/updatedTimestamp": d.newest().at, "grafana.app/folder": d.folderUID,
+		},
+	}
+	reply(w, http.StatusOK, r)
 }
 
 // save follows the order in which Grafana looks for reasons to refuse.
@@ -112,7 +154,7 @@ func (s *Server) save(w http.ResponseWriter, r *http.Request, who account) {
 			d = s.fresh()
 			s.dashboards[uid] = d
 		}
-		d.folderUID = cmd.FolderUID
+		d.folderUID, d.second = cmd.FolderUID, false
 		if s.Fill != nil {
 			s.Fill(cmd.Dashboard)
 		}

@@ -71,6 +71,7 @@ type dashboard struct {
 	folderUID   string
 	provisioned string // the file it is read from
 	plugin      string // the plugin it belongs to
+	second      bool   // saved in the second format
 	versions    []version
 }
 
@@ -161,6 +162,15 @@ func (s *Server) Edit(uid, login, message string, change func(map[string]any)) {
 	}
 	change(data)
 	d.add(version{by: login, message: message, at: s.Now(), data: data})
+}
+
+// EditSecond changes a dashboard by hand in the editor of newer Grafanas, which saves
+// it in the second format. What is changed is given in the classic one.
+func (s *Server) EditSecond(uid, login, message string, change func(map[string]any)) {
+	s.Edit(uid, login, message, change)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dashboards[uid].second = true
 }
 
 // Restore takes a dashboard back to one of its versions, as its history offers.
@@ -339,6 +349,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		action, handle = "datasources:delete", func() { s.deleteSource(w, source) }
 	case isFolder && r.Method == http.MethodDelete:
 		action, handle = "folders:delete", func() { s.deleteFolder(w, folderUID) }
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, secondPath):
+		action, handle = "dashboards:read", func() { s.getSecond(w, strings.TrimPrefix(r.URL.Path, secondPath)) }
 	case what == "POST /api/ds/query":
 		action, handle = "datasources:query", func() { s.query(w, r) }
 	default:
