@@ -39,6 +39,7 @@ put resources into Grafana 12 and later, such as grafanactl.`,
 	file := configFlag(cmd)
 	out := cmd.Flags().String("out", "", "folder to write to (default: dashboards.out of the configuration)")
 	provisioning := cmd.Flags().String("provisioning", "", "write Grafana's provisioning files below this folder, too")
+	seen := cmd.Flags().String("seen-at", "", "where Grafana sees --out, if it runs in a container or elsewhere (default: --out)")
 	schema := cmd.Flags().String("schema", "v1", "format of the files: v1, the classic one, or v2 for Grafana 12 and later")
 	cmd.MarkFlagsMutuallyExclusive("schema", "provisioning") // which reads the classic format
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -70,14 +71,17 @@ put resources into Grafana 12 and later, such as grafanactl.`,
 		if *provisioning == "" {
 			return nil
 		}
-		return provision(cmd, cfg, dir, *provisioning)
+		if *seen == "" {
+			*seen = dir
+		}
+		return provision(cmd, cfg, *seen, *provisioning)
 	}
 	return cmd
 }
 
 // provision writes the files that make Grafana read the dashboards of dir.
 func provision(cmd *cobra.Command, cfg config.Config, dir, to string) error {
-	// Grafana runs in another folder than we do.
+	// Grafana's working folder is not ours.
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("write Grafana's provisioning: %w", err)
