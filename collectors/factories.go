@@ -3,6 +3,7 @@ package collectors
 import (
 	"fmt"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/connector/servicegraphconnector"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/hostmetricsreceiver"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/memcachedreceiver"
@@ -61,6 +62,7 @@ func (h hooks) factories() (otelcol.Factories, error) {
 		),
 		Connectors: factoryMap[connector.Factory](&faults,
 			relay.NewFactory(h.relayFailed),
+			servicegraphconnector.NewFactory(),
 			spanmetricsconnector.NewFactory(),
 		),
 		Exporters: factoryMap[exporter.Factory](&faults,

@@ -22,21 +22,21 @@ func TestPipelines(t *testing.T) {
 		{"built in", ``, `
 			logs: otlp |  | watchtower
 			metrics: otlp | admission memory_limiter | watchtower
-			metrics/spans: span_metrics |  | watchtower/spans
-			traces: otlp | admission memory_limiter spans | span_metrics`},
+			metrics/spans: span_metrics service_graph |  | watchtower/spans
+			traces: otlp | admission memory_limiter spans | span_metrics service_graph`},
 		{"receivers only", `receivers: {redis: {endpoint: "localhost:1"}, host_metrics: {scrapers: {cpu: }}, redis/second: {endpoint: "localhost:2"}}`, `
 			logs: otlp |  | watchtower
 			metrics: otlp host_metrics redis redis/second | admission memory_limiter | watchtower
-			metrics/spans: span_metrics |  | watchtower/spans
-			traces: otlp | admission memory_limiter spans | span_metrics`},
+			metrics/spans: span_metrics service_graph |  | watchtower/spans
+			traces: otlp | admission memory_limiter spans | span_metrics service_graph`},
 		{"an exporter behind the built-in pipelines", `
 exporters: {otlp_grpc/tempo: {endpoint: "localhost:1"}, otlp_http: {endpoint: "http://localhost:2"}}
 service: {pipelines: {traces: {exporters: [otlp_grpc/tempo]}, metrics: {exporters: [watchtower, otlp_http]}}}`, `
 			logs: otlp |  | watchtower
 			metrics: otlp | admission memory_limiter | watchtower relay
 			metrics/relay: relay |  | otlp_http
-			metrics/spans: span_metrics |  | watchtower/spans
-			traces: otlp | admission memory_limiter spans | span_metrics relay
+			metrics/spans: span_metrics service_graph |  | watchtower/spans
+			traces: otlp | admission memory_limiter spans | span_metrics service_graph relay
 			traces/relay: relay |  | otlp_grpc/tempo`},
 		{"pipelines of one's own", `
 receivers: {statsd: {}}
@@ -48,15 +48,15 @@ service:
     logs: {receivers: [otlp], exporters: [otlp]}`, `
 			logs: otlp |  | otlp
 			metrics: otlp | admission memory_limiter | watchtower
-			metrics/spans: span_metrics |  | watchtower/spans
+			metrics/spans: span_metrics service_graph |  | watchtower/spans
 			metrics/statsd: statsd |  | watchtower otlp
-			traces: otlp | admission memory_limiter spans | span_metrics relay
+			traces: otlp | admission memory_limiter spans | span_metrics service_graph relay
 			traces/tempo: relay |  | otlp`},
 		{"a second OTLP receiver", `receivers: {otlp/outside: {protocols: {grpc: {endpoint: "0.0.0.0:14317"}}}}`, `
 			logs: otlp otlp/outside |  | watchtower
 			metrics: otlp otlp/outside | admission memory_limiter | watchtower
-			metrics/spans: span_metrics |  | watchtower/spans
-			traces: otlp otlp/outside | admission memory_limiter spans | span_metrics`},
+			metrics/spans: span_metrics service_graph |  | watchtower/spans
+			traces: otlp otlp/outside | admission memory_limiter spans | span_metrics service_graph`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := parse(t, "otelcol:\n"+indent(test.text))

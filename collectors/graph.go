@@ -19,7 +19,8 @@ const (
 	otlpReceiver  = "otlp"
 	memoryLimiter = "memory_limiter"
 	spanMetrics   = "span_metrics"
-	// spanExporter stores what spanMetrics makes. It keeps of the resource only what names the service: the series
+	serviceGraph  = "service_graph"
+	// spanExporter stores what spanMetrics and serviceGraph make. It keeps of the resource only what names the service: the series
 	// are of the service, whichever of its instances the spans came from.
 	spanExporter = tsdbexporter.Type + "/spans"
 )
@@ -95,6 +96,12 @@ func (c Config) builtIn() section {
 		},
 		"connectors": section{
 			relay.Type: section{},
+			serviceGraph: section{
+				"metrics_flush_interval": "5s",
+				// The two ends of a call come in two requests, some seconds apart; what waits for the other end is
+				// bounded.
+				"store": section{"ttl": "10s", "max_items": 50_000},
+			},
 			spanMetrics: section{
 				"metrics_flush_interval": "1s",
 				"exemplars":              section{"enabled": true},

@@ -91,11 +91,11 @@ func (c Config) ownPipelines() pipelines {
 			Name:       tracesPipeline,
 			Receivers:  receivers,
 			Processors: []string{admission.Type, memoryLimiter, spans.Type},
-			Exporters:  []string{spanMetrics},
+			Exporters:  []string{spanMetrics, serviceGraph},
 		},
 		spanMetricsPipeline: {
 			Name:      spanMetricsPipeline,
-			Receivers: []string{spanMetrics},
+			Receivers: []string{spanMetrics, serviceGraph},
 			Exporters: []string{spanExporter},
 		},
 		// There is no store for logs: the exporter refuses them with a sentence.

@@ -13,6 +13,7 @@ const (
 	tag          = "watchtower"
 	generatedTag = "watchtower-generated"
 	serviceTag   = "watchtower-service"
+	objectiveTag = "watchtower-objective"
 )
 
 // columns of Grafana's grid.
@@ -25,6 +26,7 @@ type board struct {
 	datasource              string
 	from                    string // how far back it looks when opened, like now-6h
 	links                   []link
+	marks                   []mark
 	rows                    []row
 }
 
@@ -71,6 +73,8 @@ func (b board) encode() ([]byte, error) {
 			})).
 		Link(dashboard.NewDashboardLinkBuilder("Services").Type(dashboard.DashboardLinkTypeDashboards).
 			Icon("external link").Tags([]string{serviceTag}).AsDropdown(true).KeepTime(true))
+	builder.Link(dashboard.NewDashboardLinkBuilder("Promises").Type(dashboard.DashboardLinkTypeDashboards).
+		Icon("external link").Tags([]string{objectiveTag}).AsDropdown(true).KeepTime(true))
 	if b.uid != overviewUID {
 		builder.Link(dashboard.NewDashboardLinkBuilder("All objectives").Type(dashboard.DashboardLinkTypeLink).
 			Icon("dashboard").Url("/d/" + overviewUID).KeepTime(true))
@@ -86,6 +90,11 @@ func (b board) encode() ([]byte, error) {
 		return nil, fmt.Errorf("assemble: %w", err)
 	}
 	tidy(&built)
+	marks, err := annotations(b.marks)
+	if err != nil {
+		return nil, err
+	}
+	built.Annotations.List = append(built.Annotations.List, marks...)
 	return pretty(document{built, panelsOf(built)})
 }
 

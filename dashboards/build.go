@@ -52,8 +52,8 @@ type Dashboard struct {
 	JSON []byte
 }
 
-// Build generates the overview and a dashboard for each service, the overview
-// first, then by service. The same input gives the same bytes; the order of the
+// Build generates the boards about all, a dashboard for each service and one for each
+// objective, in this order; services and objectives by name. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
 	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)
@@ -77,9 +77,12 @@ func Build(in Input) ([]Dashboard, error) {
 	for _, s := range in.Services {
 		services[s] = append(services[s], nil...) // a key, also without objectives
 	}
-	plans := []board{overview(in, objectives)}
+	plans := []board{overview(in, objectives), in.live(objectives), in.onCall(), in.health()}
 	for _, s := range slices.Sorted(maps.Keys(services)) {
 		plans = append(plans, in.service(s, services[s]))
+	}
+	for _, o := range objectives {
+		plans = append(plans, in.promise(o))
 	}
 	uids := map[string]string{}
 	for _, plan := range plans {
@@ -93,6 +96,15 @@ func Build(in Input) ([]Dashboard, error) {
 
 // metricName is a classic Prometheus metric name.
 var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+
+// orNone is put behind a query that may find nothing, which is no fault: it is one series
+// of zeros then, called none by that label.
+func orNone(label string) string {
+	return fmt.Sprintf(` or on() label_replace(vector(0), %s, "none", "", "")`, quote(label))
+}
+
+// quoteMeta writes a text as a regular expression that matches it alone.
+func quoteMeta(s string) string { return regexp.QuoteMeta(s) }
 
 // quote writes a PromQL string. Its dollars are escaped, or Grafana would put the
 // value of a variable into the name of a service.
@@ -123,5 +135,15 @@ func (in Input) boardLinks() []link {
 	if in.ExternalURL == "" {
 		return nil
 	}
-	return []link{{"Watchtower", in.ExternalURL + "/"}, {"Incidents", in.ExternalURL + "/incidents"}, {"Playbooks", in.ExternalURL + "/playbooks"}}
+	return []link{
+		{"Watchtower", in.ExternalURL + "/"},
+		{"Incidents", in.ExternalURL + "/incidents"},
+		{"Playbooks", in.ExternalURL + "/playbooks"},
+		in.primer(),
+	}
+}
+
+// primer is the page that explains the words of the boards.
+func (in Input) primer() link {
+	return link{"What the words mean", in.ExternalURL + "/primer"}
 }

@@ -103,10 +103,17 @@ func TestBuildLists(t *testing.T) {
 	}
 	want := []string{
 		"wt-overview | wt-overview.json | Promises: all objectives",
+		"wt-live | wt-live.json | Live: can people use the app?",
+		"wt-oncall | wt-oncall.json | On call: alerts and answers",
+		"wt-watchtower | wt-watchtower.json | Watchtower itself",
 		`wt-svc-b-q-d-x-y-223f5f0791 | wt-svc-b-q-d-x-y-223f5f0791.json | Service B "q" \d {{x}} $y <é>`,
 		"wt-svc-auth | wt-svc-auth.json | Service auth",
 		"wt-svc-feed | wt-svc-feed.json | Service feed",
 		"wt-svc-share | wt-svc-share.json | Service share",
+		`wt-slo-b-q-d-x-y--low-848ee98ebd | wt-slo-b-q-d-x-y--low-848ee98ebd.json | Promise B "q" \d {{x}} $y <é>-low`,
+		"wt-slo-feed-fresh | wt-slo-feed-fresh.json | Promise feed-fresh",
+		"wt-slo-share-availability | wt-slo-share-availability.json | Promise share-availability",
+		"wt-slo-share-latency | wt-slo-share-latency.json | Promise share-latency",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("differs (-want +got):\n%s", diff)
@@ -256,7 +263,7 @@ func checkPanel(t *testing.T, promql parser.Parser, p *dashboard.Panel) {
 		if q.RefId == nil || *q.RefId != string(rune('A'+i)) || q.Datasource == nil {
 			t.Errorf("panel %q: query %d has no letter or no data source", *p.Title, i)
 		}
-		if _, err := promql.ParseExpr(strings.ReplaceAll(q.Expr, "$__rate_interval", "5m")); err != nil {
+		if _, err := promql.ParseExpr(strings.NewReplacer("$__rate_interval", "5m", "$__range", "1h").Replace(q.Expr)); err != nil {
 			t.Errorf("panel %q: %s\n%v", *p.Title, q.Expr, err)
 		}
 	}
@@ -277,13 +284,18 @@ func query1(t *testing.T, target any) prometheus.Dataquery {
 // The dashboards as a reviewer reads them.
 func TestOutlineGolden(t *testing.T) {
 	ds := build(t, sample())
-	for _, uid := range []string{"wt-overview", "wt-svc-share"} {
+	for _, uid := range []string{"wt-overview", "wt-live", "wt-oncall", "wt-watchtower", "wt-svc-share", "wt-slo-share-availability"} {
 		var b strings.Builder
 		parsed := grafana(t, find(t, ds, uid))
 		fmt.Fprintf(&b, "%s (%s), %s, every %s\n%s\n", *parsed.Title, *parsed.Uid, parsed.Time.From, *parsed.Refresh, *parsed.Description)
 		fmt.Fprintf(&b, "tags %v\n", parsed.Tags)
 		for _, l := range parsed.Links {
 			fmt.Fprintf(&b, "link %s %s %v\n", l.Title, deref(l.Url), l.Tags)
+		}
+		for _, a := range parsed.Annotations.List {
+			if a.Expr != nil {
+				fmt.Fprintf(&b, "mark %s %s\n", a.Name, *a.Expr)
+			}
 		}
 		for _, p := range parsed.Panels {
 			if p.RowPanel != nil {
@@ -381,8 +393,8 @@ func TestWithoutURLThereAreNoLinks(t *testing.T) {
 }
 
 func TestBuildOfNothing(t *testing.T) {
-	if ds := build(t, Input{}); len(ds) != 1 || ds[0].UID != overviewUID {
-		t.Errorf("got %d dashboards, want the overview alone", len(ds))
+	if ds := build(t, Input{}); len(ds) != 4 || ds[0].UID != overviewUID {
+		t.Errorf("got %d dashboards, want the four about all", len(ds))
 	}
 }
 

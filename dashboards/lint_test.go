@@ -129,7 +129,8 @@ func TestNamesAreNoVariables(t *testing.T) {
 	if err := LintAll(ds); err != nil {
 		t.Error(err)
 	}
-	for _, p := range grafana(t, ds[1]).Panels {
+	i := slices.IndexFunc(ds, func(d Dashboard) bool { return strings.HasPrefix(d.UID, servicePfx) })
+	for _, p := range grafana(t, ds[i]).Panels {
 		if p.Panel == nil {
 			continue
 		}

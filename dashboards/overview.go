@@ -3,6 +3,8 @@ package dashboards
 import (
 	"fmt"
 
+	"github.com/grafana/grafana-foundation-sdk/go/units"
+
 	"github.com/watchtower-hub/watchtower/rules"
 )
 
@@ -85,11 +87,11 @@ func (in Input) objectivesTable(count int) panel {
 	achieved := fmt.Sprintf("1 - %s * %s", of("slo:period_burn_rate:ratio"), of("slo:error_budget:ratio"))
 	p := panel{
 		kind: grid, key: "objectives", title: "State, budget and burn of every promise", width: gridWidth, height: uint32(min(24, 4+count)),
-		shows:  "One line for each objective: its state now, how much of the allowed failures is left, how fast it is being spent, what was achieved in the period and what was promised.",
+		shows:  "One line for each objective: its state now, how much of the allowed failures is left, how fast it is being spent, what was achieved in the period, what was promised, and when the budget will be gone if it goes on like this; nothing there means that it lasts.",
 		normal: "the state is fine, the budget above 25 %, the burn rate below 1.",
 		act:    "click the objective: its page says what burns and links the playbook.",
 		queries: []query{
-			{state, ""}, {left, ""}, {burn, ""}, {achieved, ""}, {of("slo:objective:ratio"), ""},
+			{state, ""}, {left, ""}, {burn, ""}, {achieved, ""}, {of("slo:objective:ratio"), ""}, {of("slo:budget_exhausted_in:seconds"), ""},
 		},
 		columns: []column{
 			{field: "sloth_id", name: "Objective"},
@@ -103,6 +105,7 @@ func (in Input) objectivesTable(count int) panel {
 			{field: "Value #C", name: "Burn rate", unit: "suffix:x", decimals: new(1.0), steps: rising(1, fastBurn), width: 130},
 			{field: "Value #D", name: "Achieved", unit: ratio, decimals: new(3.0), width: 130},
 			{field: "Value #E", name: "Promised", unit: ratio, decimals: new(3.0), width: 130},
+			{field: "Value #F", name: "Budget gone in", unit: units.Seconds, decimals: new(0.0), width: 130, steps: []step{{nil, colorBad}, {new(3600.0), colorWatch}, {new(86400.0), colorGood}}},
 		},
 	}
 	if in.ExternalURL != "" {

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
@@ -47,6 +48,8 @@ type panel struct {
 	line               bool // draw the steps as lines
 	softMin, max       *float64
 	links              []link
+	names              []string // of a figure: texts for the values 0, 1, 2, …
+	span               string   // how far back it looks whatever the dashboard does, as 28d
 	columns            []column // of a grid
 	content            string   // of words
 }
@@ -112,6 +115,9 @@ func (p panel) build(id uint32, at dashboard.GridPos) (dashboard.Panel, error) {
 	}
 	description := p.description()
 	built.Id, built.Title, built.GridPos, built.Description = &id, &p.title, &at, &description
+	if p.span != "" {
+		built.TimeFrom = &p.span
+	}
 	for _, l := range p.links {
 		d, err := dashboard.NewDashboardLinkBuilder(l.title).Type(dashboard.DashboardLinkTypeLink).Icon("external link").Url(l.url).Build()
 		if err != nil {
@@ -211,7 +217,20 @@ func (p panel) figure() (dashboard.Panel, error) {
 	if p.decimals != nil {
 		b.Decimals(*p.decimals)
 	}
+	if len(p.names) > 0 {
+		b.Mappings([]dashboard.ValueMapping{{ValueMap: valueNames(p.names)}})
+	}
 	return b.Build()
+}
+
+// valueNames says in words what the values 0, 1, 2, … mean.
+func valueNames(names []string) *dashboard.ValueMap {
+	m := dashboard.NewValueMap()
+	m.Options = map[string]dashboard.ValueMappingResult{}
+	for i, name := range names {
+		m.Options[strconv.Itoa(i)] = dashboard.ValueMappingResult{Text: &name, Index: new(int32(i))}
+	}
+	return m
 }
 
 // grid lists one row for each set of labels.

@@ -23,6 +23,7 @@ func (in Input) service(name string, objectives []rules.Objective) board {
 		datasource:  in.Datasource,
 		from:        "now-6h",
 		links:       in.boardLinks(),
+		marks:       in.marks(name),
 	}
 	for _, o := range objectives {
 		b.rows = append(b.rows, in.objective(o))
@@ -30,7 +31,7 @@ func (in Input) service(name string, objectives []rules.Objective) board {
 			b.rows = append(b.rows, in.groups(o))
 		}
 	}
-	b.rows = append(b.rows, metricsRow(name), in.spansRow(name), in.outgoingRow(name))
+	b.rows = append(b.rows, metricsRow(name), saturationRow(name), in.spansRow(name), callsRow(name), calledByRow(name), in.outgoingRow(name))
 	return b
 }
 
@@ -285,11 +286,14 @@ func (in Input) spansRow(service string) row {
 	}
 }
 
+// outgoing are the kinds of spans that ask others. Not every service does.
+const outgoing = "SPAN_KIND_CLIENT|SPAN_KIND_PRODUCER"
+
 // outgoingRow shows what the service asks of others.
 func (in Input) outgoingRow(service string) row {
 	return row{
 		key: "outgoing", title: "What it asks of others",
-		stacks: in.spanStacks(service, "SPAN_KIND_CLIENT|SPAN_KIND_PRODUCER", [3]said{
+		stacks: in.spanStacks(service, outgoing, [3]said{
 			{
 				title:  "Calls a second to others",
 				shows:  "Calls this service makes to other services, databases, caches and queues, the ten most frequent.",
@@ -315,6 +319,10 @@ func (in Input) outgoingRow(service string) row {
 // spanStacks draws rate, errors and duration of the spans of some kinds.
 func (in Input) spanStacks(service, kinds string, says [3]said) []stack {
 	rate, failed, duration := in.spanQueries(service, kinds)
+	if kinds == outgoing {
+		none := orNone("span_name")
+		rate, failed, duration = rate+none, failed+none, duration+none
+	}
 	panels := [3]panel{
 		{key: "rate", queries: []query{{rate, "{{span_name}}"}}, unit: units.RequestsPerSecond},
 		{key: "errors", queries: []query{{failed, "{{span_name}}"}}, unit: ratio, steps: rising(0.001, 0.01), line: true},

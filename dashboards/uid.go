@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	overviewUID = "wt-overview"
-	servicePfx  = "wt-svc-"
+	overviewUID  = "wt-overview"
+	servicePfx   = "wt-svc-"
+	objectivePfx = "wt-slo-"
 	// maxUID is Grafana's limit.
 	maxUID = 40
 	// hashLen hex digits of SHA-256 tell names apart that look alike in a URL.
@@ -28,14 +29,19 @@ var (
 // serviceUID is the UID of a service's dashboard: the name itself where it is
 // short and plain, else as much of it as fits and a hash. No two services share
 // one: a plain name that ends like a hash is hashed as well.
-func serviceUID(service string) string {
-	if plainName.MatchString(service) && len(servicePfx+service) <= maxUID && !hashedName.MatchString(service) {
-		return servicePfx + service
+func serviceUID(service string) string { return uidOf(servicePfx, service) }
+
+// objectiveUID is the UID of an objective's dashboard, as serviceUID makes it.
+func objectiveUID(id string) string { return uidOf(objectivePfx, id) }
+
+func uidOf(prefix, name string) string {
+	if plainName.MatchString(name) && len(prefix+name) <= maxUID && !hashedName.MatchString(name) {
+		return prefix + name
 	}
-	sum := sha256.Sum256([]byte(service))
-	slug := strings.Trim(notPlain.ReplaceAllString(strings.ToLower(service), "-"), "-")
-	slug = slug[:min(len(slug), maxUID-len(servicePfx)-hashLen-1)]
-	return servicePfx + slug + "-" + hex.EncodeToString(sum[:])[:hashLen]
+	sum := sha256.Sum256([]byte(name))
+	slug := strings.Trim(notPlain.ReplaceAllString(strings.ToLower(name), "-"), "-")
+	slug = slug[:min(len(slug), maxUID-len(prefix)-hashLen-1)]
+	return prefix + slug + "-" + hex.EncodeToString(sum[:])[:hashLen]
 }
 
 // panelIDs gives out panel ids. An id follows from the panel's key alone, so

@@ -49,7 +49,10 @@ func TestWriteRemovesOnlyItsOwn(t *testing.T) {
 	if err := Write(dir, build(t, in)); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"broken.json", "folder.json", "mine.json", "my-share.json", "wt-overview.json", "wt-svc-old.txt", "wt-svc-share.json"}
+	want := []string{
+		"broken.json", "folder.json", "mine.json", "my-share.json", "wt-live.json", "wt-oncall.json", "wt-overview.json",
+		"wt-slo-share-availability.json", "wt-slo-share-latency.json", "wt-svc-old.txt", "wt-svc-share.json", "wt-watchtower.json",
+	}
 	if diff := cmp.Diff(want, list(t, dir)); diff != "" {
 		t.Errorf("files differ (-want +got):\n%s", diff)
 	}

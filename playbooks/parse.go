@@ -161,8 +161,38 @@ func (d *document) key(key, value *yaml.Node) {
 		d.reviewed(value)
 	case "match":
 		d.match(value)
+	case "roles":
+		d.roles(value)
 	default:
-		d.fault(at, "unknown key %q; known are id, title, owner, match and reviewed", name)
+		d.fault(at, "unknown key %q; known are id, title, owner, match, roles and reviewed", name)
+	}
+}
+
+// Roles that a playbook may give to somebody.
+const (
+	RoleCommander      = "commander"
+	RoleCommunications = "communications"
+)
+
+func (d *document) roles(value *yaml.Node) {
+	if value.Kind != yaml.MappingNode {
+		d.fault(value.Line+1, "roles must be names with who has them, like {commander: on_call}, not %s", kindName(value))
+		return
+	}
+	d.playbook.Roles = map[string]string{}
+	for i := 0; i+1 < len(value.Content); i += 2 {
+		role, at := value.Content[i].Value, value.Content[i].Line+1
+		if role != RoleCommander && role != RoleCommunications {
+			d.fault(at, "unknown role %q; known are %s and %s", role, RoleCommander, RoleCommunications)
+			continue
+		}
+		if d.playbook.Roles[role] != "" {
+			d.fault(at, "the role %s is given twice; keep one", role)
+			continue
+		}
+		if who, ok := d.text("roles."+role, value.Content[i+1]); ok {
+			d.playbook.Roles[role] = who
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func TestParseFaults(t *testing.T) {
 		{"a list", "---\n- id\n---\ntext\n", "a.md:2: the front matter is not a list of keys: write id, title and owner, each as key: value"},
 		{"bad YAML", "---\nid: a\ntitle: b: c\n---\ntext\n", "a.md:3: the front matter is not valid YAML: mapping values are not allowed in this context"},
 		{"everything wrong", "---\nid: Share Errors\ntitel: x\nreviewed: 02.11.2026\nowner:\n---\ntext\n", `a.md:2: id "Share Errors" is not usable in links: use a-z, 0-9 and single dashes, at most 64 of them
-a.md:3: unknown key "titel"; known are id, title, owner, match and reviewed
+a.md:3: unknown key "titel"; known are id, title, owner, match, roles and reviewed
 a.md:4: reviewed must be a day written as 2026-11-02
 a.md:5: owner is empty: it names the team that keeps the playbook true
 a.md:1: title is missing: it says what is broken, like Sharing a post fails`},
@@ -135,4 +135,23 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestRoles(t *testing.T) {
+	const begin, end = "---\nid: a\ntitle: T\nowner: O\nroles:", "\n---\nDo it.\n"
+	p, err := Parse("a.md", []byte(begin+" {commander: on_call, communications: comms}"+end))
+	if err != nil || p.Roles[RoleCommander] != "on_call" || p.Roles[RoleCommunications] != "comms" {
+		t.Fatalf("%v, %v", p.Roles, err)
+	}
+	for text, want := range map[string]string{
+		" on_call":                      "a.md:5: roles must be names with who has them",
+		"\n  king: on_call":             `a.md:6: unknown role "king"; known are commander and communications`,
+		"\n  commander: [a]":            "a.md:6: roles.commander must be text",
+		"\n  commander:":                "a.md:6: roles.commander is empty",
+		" {commander: a, commander: b}": "a.md:5:",
+	} {
+		if _, err := Parse("a.md", []byte(begin+text+end)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }

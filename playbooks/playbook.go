@@ -41,6 +41,9 @@ type Playbook struct {
 	Match []Match
 	// Reviewed is the day somebody last followed it, in UTC; zero when it was never said.
 	Reviewed time.Time
+	// Roles name who has a role in an incident until somebody takes it: by the role, a
+	// user, a team, or on_call or next_on_call of the team that the alert is for.
+	Roles map[string]string
 	// Body is the Markdown after the front matter, with \n line ends.
 	Body string
 	// Source is the file it was read from, for messages.

@@ -35,10 +35,15 @@ func (p Playbook) Summary() string {
 // script are emptied, so that it is safe to show to anybody. Links to other
 // playbooks become relative to the page /playbooks/{id}.
 func (p Playbook) HTML() template.HTML {
+	return HTML(p.Body, parser.WithASTTransformers(util.Prioritized(siblingLinks{}, 100)))
+}
+
+// HTML renders Markdown as that of a playbook, and as safely.
+func HTML(markdown string, options ...parser.Option) template.HTML {
 	var out bytes.Buffer
-	if err := newMarkdown(parser.WithASTTransformers(util.Prioritized(siblingLinks{}, 100))).Convert([]byte(p.Body), &out); err != nil {
+	if err := newMarkdown(options...).Convert([]byte(markdown), &out); err != nil {
 		// Writing to a buffer cannot fail; should a renderer still do, show the text itself.
-		return template.HTML("<pre>" + template.HTMLEscapeString(p.Body) + "</pre>") //nolint:gosec // escaped.
+		return template.HTML("<pre>" + template.HTMLEscapeString(markdown) + "</pre>") //nolint:gosec // escaped.
 	}
 	return template.HTML(out.String()) //nolint:gosec // goldmark without WithUnsafe escapes text and drops raw HTML.
 }

@@ -59,7 +59,7 @@ func TestAlertSaysWhatPeopleNeed(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"promise": "Sharing a post works", "objective": "99.9% over 28d", "error_ratio": "3.2%", "burn_rate": "32x",
-		"windows": "1h and 5m", "dashboard_url": "http://localhost:9911/objectives/share-requests",
+		"windows": "1h and 5m", "dashboard_url": "http://localhost:9911/objectives/share-requests/graph",
 		"runbook": "https://r/share", "summary": "Sharing is 32x off",
 	} {
 		if got := last.Annotations.Get(name); got != want {
@@ -157,6 +157,41 @@ func TestForecast(t *testing.T) {
 	// 30 days of traffic hold 25,920 bad events; 7,200 are spent, at 3,600 an hour.
 	if want := (25_920. - 7_200) / 3_600; !near(s.ExhaustedIn.Hours(), want, 0.1) {
 		t.Errorf("gone in %v h, want %v", s.ExhaustedIn.Hours(), want)
+	}
+}
+
+// TestRecordedSeriesBesideSloths are those that Sloth has none of.
+func TestRecordedSeriesBesideSloths(t *testing.T) {
+	w := newWorld(t, shareObjective())
+	series := func(expr string) promql.Vector {
+		t.Helper()
+		if err := w.engine.record(context.Background(), w.now.UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+		v, err := w.opts.Query(context.Background(), expr, w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	w.traffic(time.Hour, 15*time.Second, 100, 0)
+	if v := series("slo:budget_exhausted_in:seconds"); len(v) != 0 {
+		t.Errorf("a budget that lasts is gone in %v", v)
+	}
+	if v := series("ALERTS"); len(v) != 0 {
+		t.Errorf("nothing burns, and there fires %v", v)
+	}
+	w.traffic(time.Hour, 15*time.Second, 100, 0.2)
+	if v := series("slo:current_events:rate"); len(v) != 1 || !near(v[0].F, 100, 1e-3) {
+		t.Errorf("100 events a second are %v", v)
+	}
+	st, _ := w.engine.Status("share-requests")
+	if v := series("slo:budget_exhausted_in:seconds"); len(v) != 1 || st.ExhaustedIn <= 0 || !near(v[0].F, st.ExhaustedIn.Seconds(), 1e-9) {
+		t.Errorf("it is gone in %v, and the status says %s", v, st.ExhaustedIn)
+	}
+	v := series(`ALERTS{alertstate="firing",severity="page",sloth_id="share-requests",service="share"}`)
+	if len(v) != 1 || v[0].F != 1 || v[0].Metric.Get("alertname") == "" {
+		t.Errorf("the page is %v", v)
 	}
 }
 

@@ -18,7 +18,8 @@ const parentSeriesLabel = "watchtower_parent"
 
 // record writes the series that Sloth's recording rules would, so that dashboards
 // made for Sloth work: error ratios of all windows, the objective, the budget, and
-// how much of it is left. Windows without events have no sample: no data is not "no
+// how much of it is left; and beside them the volume of events, when the budget will be
+// gone, and the alerts that fire. Windows without events have no sample: no data is not "no
 // errors".
 func (e *Engine) record(ctx context.Context, now int64) error {
 	app := e.store.Appender(ctx)
@@ -75,6 +76,7 @@ func (tr *track) recordedSamples(now int64) []recordedSample {
 	add("slo:time_period:days", o.Period.Hours()/24)
 	add("sloth_slo_info", 1, "sloth_mode", "watchtower", "sloth_spec", "prometheus/v1", "sloth_version", "watchtower",
 		"sloth_objective", strconv.FormatFloat(round(o.Target*100), 'f', -1, 64))
+	out = append(out, tr.firingSeries()...)
 	// What is blind has no present: its series end, as they would in Prometheus.
 	if tr.ledger.Last() == 0 || r.lag > 5*60*1000 || tr.untold() || now-r.at > 60_000 {
 		return out
@@ -89,14 +91,38 @@ func (tr *track) recordedSamples(now int64) []recordedSample {
 	}
 	if c := r.sums[j.now]; c.Total > 0 {
 		add("slo:current_burn_rate:ratio", c.errorBurn())
+		if o.Counts() {
+			add("slo:current_events:rate", c.Total*1000/float64(j.spans[j.now]))
+		}
 	}
 	if r.spent.Total > 0 {
 		consumed := j.consumed(r)
 		add("slo:period_burn_rate:ratio", consumed)
 		add("slo:period_error_budget_remaining:ratio", 1-consumed)
+		// A budget that lasts has no such sample.
+		if _, in := tr.forecast(); in > 0 || consumed >= 1 {
+			add("slo:budget_exhausted_in:seconds", in.Seconds())
+		}
 	}
 	return out
 }
+
+// firingSeries are Prometheus' ALERTS of the alerts that fire, which it writes for rules.
+func (tr *track) firingSeries() []recordedSample {
+	var out []recordedSample
+	for i := range tr.alerts {
+		if !tr.alerts[i].firing {
+			continue
+		}
+		b := labels.NewBuilder(labels.FromMap(tr.alertLabels(i)))
+		b.Set(model.MetricNameLabel, "ALERTS").Set("alertstate", string(AlertFiring))
+		out = append(out, recordedSample{b.Labels(), 1})
+	}
+	return out
+}
+
+// Counts tells whether the totals of an objective are events, not time.
+func (o Objective) Counts() bool { return !o.SLI.Raw() && o.Budgeting.Slice == 0 }
 
 // round cuts the noise of binary fractions: 99.9, not 99.90000000000001.
 func round(v float64) float64 {

@@ -39,7 +39,7 @@ func (tr *track) annotations(i int, url string) map[string]string {
 		"objective":        percent(o.Target) + " over " + o.over(),
 		"budget_remaining": portion(1 - f.spent),
 		"budget_gone":      f.gone,
-		"dashboard_url":    url + "/objectives/" + o.ID,
+		"dashboard_url":    url + "/objectives/" + o.ID + "/graph",
 	}
 	if rule.burns() || rule.kind == alertLost {
 		notes["error_ratio"], notes["burn_rate"] = percent(f.ratio()), number(f.short)+"x"

@@ -207,7 +207,7 @@ names, and the overrides that a server keeps beside its data; no server need run
 		if err != nil {
 			return err
 		}
-		var shifts []shiftJSON
+		shifts := []shiftJSON{}
 		return table(cmd.OutOrStdout(), *f.asJSON, func(w io.Writer) any {
 			fmt.Fprintln(w, "TEAM\tON CALL\tUNTIL\tWHY")
 			for _, team := range a.teams {
@@ -236,7 +236,7 @@ of which nobody follows within a year is told as nobody.`,
 		if err != nil {
 			return err
 		}
-		var shifts []shiftJSON
+		shifts := []shiftJSON{}
 		return table(cmd.OutOrStdout(), *f.asJSON, func(w io.Writer) any {
 			fmt.Fprintln(w, "TEAM\tNEXT\tFROM\tUNTIL\tWHY")
 			for _, team := range a.teams {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -14,18 +16,28 @@ func newReportWeekly() *cobra.Command {
 		Use:   "weekly",
 		Short: "Print the report of a week: every objective, its target, what was achieved, the budget left, the worst hour",
 		Example: `  watchtower report weekly                      # the last full week
-  watchtower report weekly --week 2026-W47 --format json`,
+  watchtower report weekly --week 2026-W47 --team social --edition plain
+  watchtower report weekly --week 2026-W47 --format csv > week.csv`,
 		Args: noArgs,
 	}
 	client := urlFlag(cmd)
 	week := cmd.Flags().String("week", "", "ISO week, as 2026-W47 (default: the last full week)")
-	format := cmd.Flags().String("format", "md", "md or json")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"md", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	team := cmd.Flags().String("team", "", "this team alone (default: all)")
+	edition := cmd.Flags().String("edition", "leads", "leads: figures and tables; plain: sentences for everybody else")
+	formats := []string{"md", "json", "csv"}
+	format := cmd.Flags().String("format", "md", "of the edition for leads: md, json or csv")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("edition", cobra.FixedCompletions([]string{"leads", "plain"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *format != "md" && *format != "json" {
-			return fmt.Errorf("--format %q: use md or json", *format)
+		query := url.Values{"week": {*week}, "team": {*team}, "edition": {*edition}}
+		switch {
+		case !slices.Contains(formats, *format):
+			return fmt.Errorf("--format %q: use md, json or csv", *format)
+		case *edition != "plain":
+			query.Set("format", *format)
+		case cmd.Flags().Changed("format"):
+			return errors.New("--edition plain is text: leave --format out")
 		}
-		query := url.Values{"week": {*week}, "format": {*format}}
 		body, err := client().get(cmd.Context(), "/api/watchtower/v1/reports/weekly?"+query.Encode())
 		if err != nil {
 			return err

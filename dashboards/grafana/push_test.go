@@ -19,7 +19,7 @@ import (
 
 const folder = "Watchtower"
 
-// boards generates the overview and a dashboard for each service.
+// boards generates dashboards, of which it keeps the overview and that of each service.
 func boards(t *testing.T, target float64, services ...string) []dashboards.Dashboard {
 	t.Helper()
 	var in dashboards.Input
@@ -32,7 +32,9 @@ func boards(t *testing.T, target float64, services ...string) []dashboards.Dashb
 	if err != nil {
 		t.Fatal(err)
 	}
-	return built
+	return slices.DeleteFunc(built, func(d dashboards.Dashboard) bool {
+		return d.UID != "wt-overview" && !strings.HasPrefix(d.UID, "wt-svc-")
+	})
 }
 
 // start runs a Grafana whose clock goes on by a minute with each save.

@@ -26,6 +26,8 @@ func TestEveryPageInABrowser(t *testing.T) {
 		"/incidents":                 "Sharing a post works",
 		"/incidents/1":               "Roll back",
 		"/oncall":                    "Nothing says who is on call",
+		"/dashboards":                "Promises: all objectives",
+		"/dashboards/wt-overview":    "Every promise",
 		"/playbooks":                 "api-error-rate",
 		"/playbooks/api-error-rate":  "Roll back",
 		"/status":                    "OTLP",

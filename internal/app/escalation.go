@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/internal/oncall/escalation"
@@ -49,6 +52,8 @@ type escalator struct {
 	exhausted func(objectives []string) bool
 	// turn is this instance's place among its peers.
 	turn func() turn
+	// steps counts what was carried out, by means and outcome.
+	steps *prometheus.CounterVec
 
 	mu       sync.Mutex
 	busy     map[string]bool // what is being carried out, by incident and action
@@ -80,21 +85,27 @@ func (t turn) wait(attempt int) time.Duration {
 }
 
 // openEscalation connects the policies with all they need.
-func (a *App) openEscalation(_ context.Context, files config.Files) error {
+func (a *App) openEscalation(context.Context, config.Files) error {
 	if a.oncall == nil {
 		return nil
 	}
-	each := time.Duration(files.Config.Notifiers.Cluster.PeerTimeout)
 	a.escalator = &escalator{
 		log: a.incidentLog, logger: a.logger.With("component", "escalation"), roster: a.oncall.Roster,
 		call: a.slack.Call, release: a.slack.Release, notify: a.pipeline.NotifyReceiver, open: a.pipeline.Incidents,
 		exhausted: a.exhausted,
-		turn: func() turn {
-			position, peers := a.pipeline.Place()
-			return turn{position: position, peers: peers, each: each}
-		},
+		turn:      a.turn,
+		steps: promauto.With(a.registry).NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_escalation_actions_total",
+			Help: "Steps of escalation policies, and other actions, that were tried, by what they do and the outcome.",
+		}, []string{"act", "means", "outcome"}),
 	}
 	return nil
+}
+
+// turn is this instance's place now.
+func (a *App) turn() turn {
+	position, peers := a.pipeline.Place()
+	return turn{position: position, peers: peers, each: time.Duration(a.opened.Notifiers.Cluster.PeerTimeout)}
 }
 
 // exhausted tells whether one of these objectives has no error budget left.

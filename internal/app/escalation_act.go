@@ -67,7 +67,13 @@ func (c *climb) tell(ctx context.Context, e *escalator, a escalation.Action, eve
 	}
 }
 
+// count counts an action.
+func (e *escalator) count(a escalation.Action, outcome string) {
+	e.steps.WithLabelValues(string(a.Act), string(a.Target.Means), outcome).Inc()
+}
+
 func (c *climb) passOver(ctx context.Context, e *escalator, a escalation.Action, why string, data map[string]string) {
+	e.count(a, "passed_over")
 	c.tell(ctx, e, a, incidents.Event{
 		ID: a.ID + "/passed", Kind: incidents.PolicyChecked, Data: data,
 		Text: fmt.Sprintf("%s is passed over: %s", c.called(a), why),
@@ -91,10 +97,12 @@ func (e *escalator) try(ctx context.Context, c climb, a escalation.Action, what 
 	err := do(ctx)
 	switch {
 	case err == nil:
+		e.count(a, "done")
 		c.tell(ctx, e, a, incidents.Event{ID: a.ID + "/done", Kind: incidents.Notified, Text: "Escalation: " + what})
 	case errors.Is(ctx.Err(), context.Canceled):
 		// This program stops: whoever runs next finds that it was begun.
 	default:
+		e.count(a, "failed")
 		e.logger.Warn("an escalation failed, and is tried again", "incident", c.incident.Number, "action", a.ID, "attempt", a.Attempt+1, "err", err)
 		c.tell(ctx, e, a, incidents.Event{
 			ID: a.ID + "/failed/" + strconv.Itoa(a.Attempt), Kind: incidents.NotNotified, Text: fmt.Sprintf("Escalation: not %s: %v", what, err),

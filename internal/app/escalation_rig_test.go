@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/internal/store"
@@ -111,6 +112,7 @@ type instance struct {
 	spent    bool
 	place    turn
 	released int
+	steps    *prometheus.CounterVec
 	stop     func()
 	peer     *instance // told of every event, if there is one
 	dead     bool
@@ -189,8 +191,10 @@ func (i *instance) start() {
 	if i.peer != nil {
 		i.log.Share(i)
 	}
+	i.steps = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "steps_total", Help: "Steps."}, []string{"act", "means", "outcome"})
 	e := &escalator{
-		log: i.log, logger: slog.New(slog.DiscardHandler), roster: func() *oncall.Roster { return i.roster },
+		steps: i.steps,
+		log:   i.log, logger: slog.New(slog.DiscardHandler), roster: func() *oncall.Roster { return i.roster },
 		call: func(ctx context.Context, groupKey string, c slack.Call) error {
 			var cut bool
 			if i.set(func() { cut = i.cut }); cut {

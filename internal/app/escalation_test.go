@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/watchtower-hub/watchtower/internal/inbox"
 	"github.com/watchtower-hub/watchtower/internal/oncall"
+	"github.com/watchtower-hub/watchtower/internal/oncall/escalation"
 	"github.com/watchtower-hub/watchtower/internal/store"
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/notifiers/incidents"
@@ -42,6 +44,11 @@ func TestUnacknowledgedPageClimbsThreeLevels(t *testing.T) {
 		i.resolve()
 		pass(time.Hour)
 		i.want("5m0s direct to U0ANN00001", "10m0s <@U0BOB00001> in the channel", "20m0s pagerduty", "3h0m2s pagerduty it is over")
+		for act, means := range map[escalation.Act]escalation.Means{escalation.Notify: escalation.DirectMessage, escalation.End: escalation.Receiver} {
+			if n := testutil.ToFloat64(i.steps.WithLabelValues(string(act), string(means), "done")); n != 1 {
+				t.Errorf("%s %s counted %v times", act, means, n)
+			}
+		}
 	})
 }
 

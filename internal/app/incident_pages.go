@@ -53,7 +53,8 @@ func (a *App) history() web.History {
 			}
 			return out
 		},
-		Times: func() []web.ServiceTimes { return timesByService(listed(), time.Now().Add(-timesOver)) },
+		Reported: a.reported,
+		Times:    func() []web.ServiceTimes { return timesByService(listed(), time.Now().Add(-timesOver)) },
 		Tell: func(ctx context.Context, id string) (postmortem.Incident, bool) {
 			in, ok := a.incidentLog.Get(id)
 			if !ok {

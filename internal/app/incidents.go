@@ -11,6 +11,7 @@ import (
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/notifiers/incidents"
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
+	"github.com/watchtower-hub/watchtower/rules"
 )
 
 const (
@@ -28,15 +29,31 @@ const (
 )
 
 // openIncidents reads the log of what happened.
-func (a *App) openIncidents(ctx context.Context, _ config.Files) error {
+func (a *App) openIncidents(ctx context.Context, files config.Files) error {
 	var err error
 	a.incidentLog, err = incidents.Open(ctx, incidents.Options{DB: a.state, Measure: a.measure, Logger: a.logger, Registerer: a.registry})
-	return err
+	if err != nil {
+		return err
+	}
+	a.expectIncidents(files.Objectives)
+	return nil
 }
 
 // shareIncidents has the peers of a cluster hold the same log.
 func (a *App) shareIncidents() {
 	a.incidentLog.Share(a.pipeline.AddState(sharedIncidents, a.incidentLog.State()))
+}
+
+// expectIncidents has the metrics of incidents of these objectives begin at zero.
+func (a *App) expectIncidents(objectives []rules.Objective) {
+	for _, o := range objectives {
+		for _, severity := range []rules.Severity{rules.Page, rules.Ticket} {
+			if !o.Alert(severity).Disabled {
+				ls := o.AlertLabels(severity)
+				a.incidentLog.Expect(ls["severity"], ls["team"], ls["service"])
+			}
+		}
+	}
 }
 
 // flushed tells the log of a group that is due.
@@ -72,6 +89,10 @@ func (a *App) tellIncident(groupKey string, d slack.Deed) {
 	e := incidents.Event{At: d.At, Kind: incidents.Kind(d.Kind), By: d.By, ByID: d.ByID, Text: d.Text, Data: d.Data}
 	if d.ID != "" {
 		e.ID = "slack:" + d.ID
+	}
+	if !d.Opened.IsZero() {
+		a.logFault(d.Kind, a.incidentLog.TellAt(ctx, groupKey, d.Opened, e))
+		return
 	}
 	a.logFault(d.Kind, a.incidentLog.Tell(ctx, groupKey, e))
 }

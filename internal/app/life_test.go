@@ -15,18 +15,6 @@ import (
 	"github.com/watchtower-hub/watchtower/notifiers/incidents"
 )
 
-// lifeRoute notifies of changes and repeats fast enough for a test.
-const lifeRoute = `route:
-  receiver: slack
-  group_by: [service]
-  group_wait: 100ms
-  group_interval: 1s
-  repeat_interval: 6s
-receivers:
-  - name: slack
-    slack_configs: [{send_resolved: true}]
-`
-
 // TestLifeOfAnIncident drives an incident through its whole life at the inbox, in a
 // browser: it fires, is acknowledged, a step is done, it grows, repeats, escalates, is
 // silenced, and is finished although nobody is notified of its end any more.

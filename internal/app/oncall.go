@@ -65,6 +65,15 @@ func (a *App) onDuty(team string, at time.Time) (now, next slack.Shift, ok bool)
 	return shiftOf(turn), shiftOf(after), true
 }
 
+// assign finds whom a playbook names for a role.
+func (a *App) assign(who, team string, at time.Time) (slack.Shift, bool) {
+	if a.oncall == nil {
+		return slack.Shift{}, false
+	}
+	shift, ok := a.oncall.Roster().Who(who, team, at)
+	return shiftOf(shift), ok
+}
+
 func shiftOf(s oncall.Shift) slack.Shift {
 	return slack.Shift{Name: cmp.Or(s.User.Name, s.User.ID), SlackID: s.User.Slack, From: s.From, To: s.To}
 }

@@ -45,6 +45,8 @@ func (a *App) reload() error {
 	}
 	// What follows was checked above: it fails only if a file changed in between.
 	a.current.Store(&files)
+	a.expectIncidents(files.Objectives)
+	a.drawAnew()
 	return errors.Join(
 		wrap("notifiers", a.pipeline.Apply(files.Config.Notifiers)),
 		wrap("who is on call", a.reloadOnCall()),
@@ -69,7 +71,7 @@ func (a *App) warnOfRestart(next config.Config) {
 		"collectors.global.evaluation_interval": old.Collectors.Global.EvaluationInterval != next.Collectors.Global.EvaluationInterval,
 		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),
 		"selfwatch":                             !reflect.DeepEqual(old.SelfWatch, next.SelfWatch),
-		"reports.weekly.timezone":               old.Reports.Weekly.Timezone != next.Reports.Weekly.Timezone,
+		"reports.weekly":                        old.Reports.Weekly != next.Reports.Weekly,
 	} {
 		if changed {
 			a.logger.Warn("a changed key takes effect after a restart only", "key", key)

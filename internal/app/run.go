@@ -33,9 +33,12 @@ func (a *App) Run(ctx context.Context) error {
 		{"unfinished pages", a.finishPages},
 		{"unfinished incidents", a.reconcileIncidents},
 		{"escalation", a.escalate},
+		{"stakeholders", a.informStakeholders},
+		{"weekly report", a.postReports},
 		{"collectors", a.collect},
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},
+		{"own metrics", a.storeOwnMetrics},
 	})
 }
 

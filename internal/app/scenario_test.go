@@ -39,6 +39,18 @@ slos:
     alerting: {name: ShareErrorBudgetBurn, ticket_alert: {disable: true}}
 `
 
+// lifeRoute notifies of changes and repeats fast enough for a test.
+const lifeRoute = `route:
+  receiver: slack
+  group_by: [service]
+  group_wait: 100ms
+  group_interval: 1s
+  repeat_interval: 6s
+receivers:
+  - name: slack
+    slack_configs: [{send_resolved: true}]
+`
+
 // objectiveID is that of shareSpec.
 const objectiveID = "share-share-availability"
 

@@ -12,6 +12,7 @@ import (
 	promconfig "github.com/prometheus/prometheus/config"
 	promrules "github.com/prometheus/prometheus/rules"
 
+	"github.com/watchtower-hub/watchtower/docs"
 	"github.com/watchtower-hub/watchtower/internal/config"
 	"github.com/watchtower-hub/watchtower/internal/store"
 	"github.com/watchtower-hub/watchtower/internal/web"
@@ -48,6 +49,8 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		History:     a.history(),
 		OnCall:      a.onCallPages(),
 		Playbooks:   a.playbookPages,
+		Primer:      playbooks.HTML(docs.Primer),
+		Dashboards:  a.dashboardPages(zone),
 		Handlers:    handlers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,

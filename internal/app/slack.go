@@ -51,8 +51,8 @@ func (a *App) openSlack(_ context.Context, files config.Files) error {
 	o := slack.Options{
 		APIURL: conf.APIURL, Token: secrets.BotToken, AppToken: secrets.AppToken, SigningSecret: secrets.SigningSecret,
 		AllowedGroups: conf.AllowedUserGroups, DefaultChannel: conf.DefaultChannel, StormLimit: conf.StormLimit, DB: a.state,
-		Playbook: a.playbook, Query: a.ask, Evidence: a.evidence, OnCall: a.onDuty, Silence: a.silence, Tell: a.tellIncident,
-		OnCallCommand: a.onCallCommand, StakeholderChannel: conf.StakeholderChannel,
+		Playbook: a.playbook, Query: a.ask, Evidence: a.evidence, OnCall: a.onDuty, Assign: a.assign, Silence: a.silence, Tell: a.tellIncident,
+		OnCallCommand: a.onCallCommand, StakeholderChannel: conf.StakeholderChannel, Bulletin: a.bulletinOf,
 		ExternalURL: a.external.String(), Logger: a.logger, Registerer: a.registry,
 	}
 	if files.Config.Notifiers.Cluster.Enabled() {

@@ -2,9 +2,12 @@ package app
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/watchtower-hub/watchtower/internal/web"
 	"github.com/watchtower-hub/watchtower/notifiers/slack"
@@ -198,13 +201,7 @@ func (a *App) configSection() web.Section {
 }
 
 // thousands writes 1234567 as 1,234,567.
-func thousands(n uint64) string {
-	digits := strconv.FormatUint(n, 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
+func thousands(n uint64) string { return humanize.Comma(int64(min(n, math.MaxInt64))) }
 
 // ago says how long ago t was; a zero t never was.
 func ago(t time.Time) string {

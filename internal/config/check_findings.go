@@ -58,6 +58,7 @@ func Check(ctx context.Context, path string, o CheckOptions) Result {
 		n := c.coverage(files, alerts, o.Now)
 		covered = &n
 		c.unreviewed(files, o.Now)
+		c.roles(files)
 		c.routes(files, alerts)
 		c.escalations(files, alerts)
 		c.dashboards(files)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/playbooks"
 	"github.com/watchtower-hub/watchtower/rules"
 	"github.com/watchtower-hub/watchtower/rules/lint"
@@ -178,4 +179,20 @@ func named(labels, annotations map[string]string) map[string]string {
 		out[playbooks.Label] = id
 	}
 	return out
+}
+
+// roles warns of playbooks that give a role to nobody that the on-call file knows.
+func (c *checker) roles(files Files) {
+	for _, p := range files.Playbooks.All() {
+		at := lint.Place{File: p.Source, Line: p.Line("roles")}
+		if len(p.Roles) > 0 && files.OnCall == nil {
+			c.warn(at, checkPlaybook, "it names who has which role, and no file says who is on call, so that nobody will have one: set notifiers.oncall")
+			continue
+		}
+		for _, role := range slices.Sorted(maps.Keys(p.Roles)) {
+			if who := p.Roles[role]; !files.OnCall.Names(who) {
+				c.warn(at, checkPlaybook, "the role %s is for %s, and %s knows no user or team of that name: correct one of them, or write %s", role, who, files.Config.Notifiers.OnCall, oncall.OnCall)
+			}
+		}
+	}
 }

@@ -227,3 +227,21 @@ func TestCertainLabels(t *testing.T) {
 		}
 	}
 }
+
+func TestRolesOfPlaybooks(t *testing.T) {
+	objective := fmt.Sprintf(spec, "share")
+	files := map[string]string{
+		"watchtower.yaml": "notifiers: {oncall: oncall.yaml}\n", "slos/a.yaml": objective,
+		"oncall.yaml":    "users: {ann: {}}\nteams: {social: {schedule: s}}\nschedules: {s: {timezone: UTC, layers: [{name: l, users: [ann]}]}}\n",
+		"playbooks/a.md": mine("a", "reviewed: 2026-10-01\nroles: {commander: ann, communications: press}\n"),
+	}
+	_, found := covered(t, today, files)
+	want := "warning 6 playbook the role communications is for press, and "
+	if len(found) != 1 || !strings.HasPrefix(found[0], want) || !strings.HasSuffix(found[0], "knows no user or team of that name: correct one of them, or write on_call") {
+		t.Errorf("found %q", found)
+	}
+	files["watchtower.yaml"] = "{}\n"
+	if _, found = covered(t, today, files); len(found) != 1 || !strings.Contains(found[0], "set notifiers.oncall") {
+		t.Errorf("without a roster: %q", found)
+	}
+}

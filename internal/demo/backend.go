@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/propagation"
@@ -108,6 +109,8 @@ func (b *backend) handler(service string, tel *telemetry, fails failing) http.Ha
 		Transport: otelhttp.NewTransport(http.DefaultTransport, tel.options()...),
 	}
 	reg := prometheus.NewRegistry()
+	// The services share a process here, and so each tells what all of them use.
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	red := newREDMetrics(reg)
 	mux := http.NewServeMux()
 	for _, ep := range topology()[service] {

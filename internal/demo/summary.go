@@ -49,7 +49,9 @@ func (d *demo) summarize(ctx context.Context) (Summary, error) {
 		if m.ThreadTS != "" && m.ThreadTS != m.TS || m.Deleted {
 			continue
 		}
-		s.Pages = append(s.Pages, page(m, messages))
+		if p := page(m, messages); p.Severity != "" { // else it is for those who are not engineers
+			s.Pages = append(s.Pages, p)
+		}
 	}
 	broke := d.began.Add(d.story.BreakAt)
 	for _, p := range s.Pages {
@@ -73,8 +75,9 @@ func page(m inbox.Message, all []inbox.Message) Page {
 	p := Page{At: m.Posted, Text: m.Text, Resolved: strings.HasPrefix(m.Text, "✅")}
 	// The second line of a page's fallback text is "service · objective · severity · since".
 	if lines := strings.SplitN(m.Text, "\n", 3); len(lines) > 1 {
-		about := append(strings.Split(lines[1], " · "), "", "")
-		p.Service, p.Severity = about[0], about[2]
+		if about := strings.Split(lines[1], " · "); len(about) > 2 {
+			p.Service, p.Severity = about[0], about[2]
+		}
 	}
 	for _, reply := range all {
 		if reply.ThreadTS == m.TS && strings.Contains(string(reply.Blocks), "Mitigate") {

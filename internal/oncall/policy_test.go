@@ -165,3 +165,39 @@ func FuzzPolicies(f *testing.F) {
 }
 
 func first(actions []escalation.Action, _ time.Time) []escalation.Action { return actions }
+
+// TestWho finds people by what a playbook says.
+func TestWho(t *testing.T) {
+	p, err := parsePlan("oncall.yaml", []byte(`users: {a: {}, b: {}, web: {name: Webb}}
+teams: {t: {schedule: s}, web: {schedule: s}, comms: {schedule: c}}
+schedules:
+  s: {timezone: UTC, layers: [{name: l, users: [a, b], rotate: daily, handover: "00:00", from: 2026-01-01}]}
+  c: {timezone: UTC, layers: [{name: l, users: [b]}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	r := (files{plan: p}).roster(nil, at)
+	for _, tc := range []struct{ who, team, want string }{
+		{OnCall, "t", "a"},
+		{NextOnCall, "t", "b"},
+		{OnCall, "nobody", ""},
+		{"comms", "t", "b"},
+		{"b", "t", "b"},
+		{"web", "t", "web"}, // the user, not the team
+		{"else", "t", ""},
+	} {
+		got, ok := r.Who(tc.who, tc.team, at)
+		if got.User.ID != tc.want || ok != (tc.want != "") {
+			t.Errorf("%s of %s is %q, want %q", tc.who, tc.team, got.User.ID, tc.want)
+		}
+		if r.Names(tc.who) != (tc.who != "else") {
+			t.Errorf("Names(%q) = %t", tc.who, r.Names(tc.who))
+		}
+	}
+	var none *Roster
+	if _, ok := none.Who("a", "t", at); ok || none.Names("a") {
+		t.Error("no roster knows somebody")
+	}
+}

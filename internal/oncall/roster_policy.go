@@ -3,6 +3,7 @@ package oncall
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/oncall/escalation"
 )
@@ -13,6 +14,43 @@ func (r *Roster) User(id string) (User, bool) {
 		return User{}, false
 	}
 	return *r.users[id], true
+}
+
+// The words that name whoever is on call for a team, or follows there.
+const (
+	OnCall     = "on_call"
+	NextOnCall = "next_on_call"
+)
+
+// Names tells whether Who can find somebody by a name at all.
+func (r *Roster) Names(who string) bool {
+	if who == OnCall || who == NextOnCall {
+		return true
+	}
+	_, user := r.User(who)
+	if r == nil || user {
+		return user
+	}
+	_, team := r.Team(who)
+	return team
+}
+
+// Who finds the person whom a name means at an instant: a user by its ID; whoever is on
+// call for a team by the team's; or OnCall and NextOnCall of the team that is given. A
+// user comes before a team of the same name; the shift of a user has no bounds.
+func (r *Roster) Who(who, team string, t time.Time) (Shift, bool) {
+	if u, ok := r.User(who); ok {
+		return Shift{User: u}, true
+	}
+	switch {
+	case r == nil:
+		return Shift{}, false
+	case who == NextOnCall:
+		return r.Next(team, t)
+	case who != OnCall:
+		team = who
+	}
+	return r.At(team, t)
 }
 
 // Policies returns all escalation policies in order of their names.

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -17,7 +18,7 @@ type Weekly struct {
 	Day      string `yaml:"day"`      // "monday" to "sunday".
 	At       string `yaml:"at"`       // "09:00".
 	Timezone string `yaml:"timezone"` // An IANA name, "Europe/Berlin". A week begins on Monday at midnight there.
-	Channel  string `yaml:"channel"`  // Must be empty: the report is not posted yet.
+	Channel  string `yaml:"channel"`  // In Slack; empty: the report is not posted.
 }
 
 // DefaultConfig returns the configuration of a file that says nothing about reports.
@@ -62,5 +63,11 @@ func (w Weekly) validChannel() error {
 	if w.Channel == "" {
 		return nil
 	}
-	return fmt.Errorf("reports.weekly.channel: the report is not posted to Slack yet, so %q cannot be used; leave it empty and read the report at /reports/ or with `watchtower report weekly`", w.Channel)
+	if channel.MatchString(w.Channel) {
+		return nil
+	}
+	return fmt.Errorf("reports.weekly.channel: %q is no channel; write its name, such as \"#leads\", or its ID", w.Channel)
 }
+
+// channel is the name of a channel in Slack, or its ID.
+var channel = regexp.MustCompile(`^#?[^\s#@<>|]{1,80}$`)

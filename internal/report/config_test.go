@@ -37,8 +37,8 @@ func TestConfigNamesEveryFault(t *testing.T) {
 		{"late time", Weekly{"monday", "24:00", "UTC", ""}, []string{`reports.weekly.at: "24:00"`}},
 		{"zone", Weekly{"monday", "09:00", "Mars/Olympus", ""}, []string{`reports.weekly.timezone: "Mars/Olympus" is not a known time zone`}},
 		{"zone outside", Weekly{"monday", "09:00", "../../etc/passwd", ""}, []string{"reports.weekly.timezone"}},
-		{"channel", Weekly{"monday", "09:00", "UTC", "#leads"}, []string{"reports.weekly.channel: the report is not posted to Slack yet"}},
-		{"all", Weekly{"", "noon", "X", "#leads"}, []string{"weekly.day", "weekly.at", "weekly.timezone", "weekly.channel"}},
+		{"channel", Weekly{"monday", "09:00", "UTC", "the leads"}, []string{"reports.weekly.channel: \"the leads\" is no channel"}},
+		{"all", Weekly{"", "noon", "X", "#"}, []string{"weekly.day", "weekly.at", "weekly.timezone", "weekly.channel"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := Config{test.w}.Validate()

@@ -13,7 +13,7 @@ func (r Report) Markdown() string {
 	fmt.Fprintf(&b, "# Weekly report: %s (%s)\n\n", r.Dates(), r.Week)
 	fmt.Fprintf(&b, "**%s**\n", escape(r.Headline))
 	if len(r.Teams) == 0 {
-		return b.String()
+		return b.String() + r.incidentsMarkdown()
 	}
 	for _, t := range r.Teams {
 		fmt.Fprintf(&b, "\n## %s\n\n", escape(t.Title()))
@@ -33,6 +33,7 @@ func (r Report) Markdown() string {
 			b.WriteString("\n")
 		}
 	}
+	b.WriteString(r.incidentsMarkdown())
 	fmt.Fprintf(&b, "\n%s\n", escape(r.Reading()))
 	return b.String()
 }

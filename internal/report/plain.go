@@ -17,6 +17,12 @@ func (r Report) Plain() string {
 			fmt.Fprintf(&b, "  - %s: %s\n", row.Promise, row.plain())
 		}
 	}
+	if r.Answers != nil {
+		fmt.Fprintf(&b, "\nIncidents\n  %s\n", r.Answers.Words())
+		for _, in := range r.Incidents {
+			fmt.Fprintf(&b, "  - %s: %s. It lasted: %s. Acknowledged after: %s.\n", in.Began(), strings.TrimSuffix(in.Title, "."), in.LastedWords(), in.AnsweredWords())
+		}
+	}
 	if len(r.Teams) > 0 {
 		fmt.Fprintf(&b, "\nTimes are in %s.\n", r.Zone)
 	}

@@ -77,6 +77,9 @@ type Report struct {
 	// Unfinished is set when the last evaluation was before the end of the week: the figures are those so far.
 	Unfinished bool   `json:"unfinished"`
 	Teams      []Team `json:"teams"`
+	// Incidents were open in the week, Answers sums them up. Nil before Tell.
+	Incidents []Incident `json:"incidents,omitempty"`
+	Answers   *Answers   `json:"answers,omitempty"`
 }
 
 // Team is the promises of one team, the broken ones first. The name is empty for objectives that name no team.
@@ -184,14 +187,7 @@ func Build(ctx context.Context, src Source, from, to time.Time) (Report, error) 
 		}
 		row := buildRow(ctx, src, s, span{from, to})
 		row.Groups = groupsOf(ctx, src, s.Objective, members[s.Objective.ID], span{from, to})
-		switch row.Outcome {
-		case Kept:
-			r.Kept++
-		case Missed:
-			r.Missed++
-		default:
-			r.NoData++
-		}
+		r.count(row)
 		if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(to) {
 			r.Unfinished = true
 		}
@@ -212,6 +208,38 @@ func Build(ctx context.Context, src Source, from, to time.Time) (Report, error) 
 	})
 	r.Headline = headline(r)
 	return r, nil
+}
+
+// Of is the report about one team alone: its promises, and its incidents. ok is false if the week knows no such team.
+func (r Report) Of(team string) (part Report, ok bool) {
+	part = r
+	part.Teams, part.Kept, part.Missed, part.NoData = []Team{}, 0, 0, 0
+	for _, t := range r.Teams {
+		if t.Name != team {
+			continue
+		}
+		part.Teams = append(part.Teams, t)
+		for _, row := range t.Rows {
+			part.count(row)
+		}
+	}
+	if r.Answers != nil {
+		part.Tell(slices.DeleteFunc(slices.Clone(r.Incidents), func(in Incident) bool { return in.Team != team }))
+	}
+	part.Headline = headline(part)
+	return part, len(part.Teams) > 0 || len(part.Incidents) > 0
+}
+
+// count counts a row by its outcome.
+func (r *Report) count(row Row) {
+	switch row.Outcome {
+	case Kept:
+		r.Kept++
+	case Missed:
+		r.Missed++
+	default:
+		r.NoData++
+	}
 }
 
 // span is a stretch of time: from is in it, to is not.

@@ -84,6 +84,9 @@ func Verb(o rules.Objective) string {
 	}
 }
 
+// Slow tells whether bad events of o take too long, and do not fail.
+func Slow(o rules.Objective) bool { return unitOf(o) == waits }
+
 // Failed says how many of all events of o were bad: "about 41,000 of 3.2 million requests failed".
 func Failed(o rules.Objective, bad, total float64) string { return unitOf(o).failed(bad, total) }
 

@@ -20,6 +20,8 @@ type Config struct {
 	IngestionAfter model.Duration `yaml:"ingestion_after"`
 	// DeliveryAfter is how long a message may wait for Slack, and Slack may not answer.
 	DeliveryAfter model.Duration `yaml:"delivery_after"`
+	// StoreMetrics has what /metrics shows stored as well, with the job watchtower.
+	StoreMetrics bool `yaml:"store_metrics"`
 }
 
 // Heartbeat says where the heartbeat goes. Without a URL there is none.
@@ -46,6 +48,7 @@ func DefaultConfig() Config {
 		},
 		IngestionAfter: model.Duration(10 * time.Minute),
 		DeliveryAfter:  model.Duration(2 * time.Minute),
+		StoreMetrics:   true,
 	}
 }
 

@@ -107,7 +107,7 @@ func TestBrowserEveryPage(t *testing.T) {
 	for _, width := range []int{1280, 390} {
 		ctx := browse(t, width, server.URL)
 		faults := chromedp.Console(ctx)
-		for _, path := range []string{"/", "/objectives/share-requests", "/objectives/media-transcode", "/incidents", "/playbooks", "/playbooks/api-error-rate", "/reports/", "/reports/2026-W46", "/status", "/"} {
+		for _, path := range []string{"/", "/objectives/share-requests", "/objectives/media-transcode", "/incidents", "/playbooks", "/playbooks/api-error-rate", "/reports/", "/reports/2026-W46", "/status", "/dashboards", "/"} {
 			if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+path)); err != nil {
 				t.Fatalf("%s: %v", path, err)
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	charts "github.com/watchtower-hub/watchtower/internal/chart"
+	"github.com/watchtower-hub/watchtower/internal/report"
 	"github.com/watchtower-hub/watchtower/internal/report/postmortem"
 )
 
@@ -18,6 +19,8 @@ import (
 type History struct {
 	List  func() []Logged       // All that are kept, the newest first.
 	Times func() []ServiceTimes // By service, of the last 30 days.
+	// Reported are those that were open between two times, for reports. Nil: reports say nothing of incidents.
+	Reported func(from, to time.Time) []report.Incident
 	// Tell tells one of them by its number or its ID.
 	Tell func(ctx context.Context, id string) (postmortem.Incident, bool)
 	// Burn is how fast the budget of the objective it is about was spent; not ok where nothing is known of it.

@@ -42,6 +42,7 @@ type incidentBody struct {
 	FollowUps     []string
 	Pictures      []picture
 	PictureWords  string
+	Dashboards    []choice // At the time of the incident.
 	Download      string
 	File          string
 }
@@ -116,6 +117,7 @@ func (s *site) incident(w http.ResponseWriter, r *http.Request) error {
 	if b.Pictures, b.PictureWords, err = s.pictures(r, number); err != nil {
 		return err
 	}
+	b.Dashboards = s.dashboardsAt(in)
 	p := page{Template: "incident", Title: fmt.Sprintf("Incident %s: %s", number, in.Title), Nav: "/incidents", Is: b.Is, Refresh: 5, Body: b}
 	if in.State == postmortem.Resolved {
 		p.Refresh = 30 // Notes may follow.

@@ -47,6 +47,14 @@ func (s *site) playbook(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, page{Template: "playbook", Title: title, Nav: "/playbooks", Body: playbookView{all[i], playbookPath(id)}})
 }
 
+// primer explains the words of all this to people who are not engineers.
+func (s *site) primer(w http.ResponseWriter, r *http.Request) error {
+	if s.o.Primer == "" {
+		return fault{http.StatusNotFound, "There is no primer here.", nil}
+	}
+	return s.render(w, r, http.StatusOK, page{Template: "primer", Title: "Primer", Body: s.o.Primer})
+}
+
 // weekLink leads to the report of a week.
 type weekLink struct {
 	Name, Dates string
@@ -109,6 +117,9 @@ func (s *site) buildReport(ctx context.Context, spec string) (report.Report, err
 	weekly, err := report.Build(ctx, s.o.Engine, from, to)
 	if err != nil {
 		return report.Report{}, fmt.Errorf("weekly report: %w", err)
+	}
+	if s.o.History.Reported != nil {
+		weekly.Tell(s.o.History.Reported(from, to))
 	}
 	return weekly, nil
 }

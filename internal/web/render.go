@@ -12,6 +12,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	charts "github.com/watchtower-hub/watchtower/internal/chart"
 )
 
 //go:embed templates/*.html
@@ -27,6 +29,8 @@ type page struct {
 	Nav      string    // The path of the current entry of the navigation.
 	Is       condition // Colors the icon of the browser's tab; empty: neutral.
 	Refresh  int       // Seconds between updates; 0: the page does not change.
+	Reload   int       // Seconds after which a browser without JavaScript loads the page again; 0: never.
+	Wide     bool      // It needs the width there is, for the drawings of a dashboard.
 	Body     any
 }
 
@@ -35,6 +39,7 @@ type layout struct {
 	page
 	Links   []link
 	Version string
+	Primer  bool // there is one to link to
 	Now     moment
 }
 
@@ -81,8 +86,8 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, p page
 	if !ok {
 		return fmt.Errorf("render %s: no such template", p.Template)
 	}
-	l := layout{page: p, Version: s.o.Version, Now: s.at(s.o.Now())}
-	for _, k := range []link{{"/", "Overview", false}, {"/incidents", "Incidents", false}, {"/oncall", "On call", false}, {"/playbooks", "Playbooks", false}, {"/reports/", "Reports", false}, {"/inbox", "Inbox", false}, {"/status", "Status", false}} {
+	l := layout{page: p, Version: s.o.Version, Primer: s.o.Primer != "", Now: s.at(s.o.Now())}
+	for _, k := range []link{{"/", "Overview", false}, {"/incidents", "Incidents", false}, {"/dashboards", "Dashboards", false}, {"/oncall", "On call", false}, {"/playbooks", "Playbooks", false}, {"/reports/", "Reports", false}, {"/inbox", "Inbox", false}, {"/status", "Status", false}} {
 		if k.Path == "/inbox" && s.o.Handlers["/inbox"] == nil && s.o.Handlers["/inbox/"] == nil {
 			continue
 		}
@@ -148,6 +153,9 @@ func readAssets() (assets, error) {
 		sum := sha256.Sum256(body)
 		all[e.Name()] = assetFile{body, hex.EncodeToString(sum[:6])}
 	}
+	drawings := []byte(charts.Stylesheet())
+	sum := sha256.Sum256(drawings)
+	all["chart.css"] = assetFile{drawings, hex.EncodeToString(sum[:6])}
 	return all, nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/watchtower-hub/watchtower/internal/report"
+	"github.com/watchtower-hub/watchtower/internal/viewer"
 	"github.com/watchtower-hub/watchtower/rules"
 )
 
@@ -46,7 +47,10 @@ type Options struct {
 	Incidents func() []Incident // The open ones.
 	History   History           // The zero value: nothing is kept of incidents.
 	OnCall    func() []OnCall   // Who is on call for which team, in order. Nil: no file says it.
-	Playbooks func() []Playbook
+	// Dashboards are the generated ones, drawn. Nil: there are none.
+	Dashboards *viewer.Viewer
+	Playbooks  func() []Playbook
+	Primer     template.HTML // What /primer shows; empty: there is none.
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
 	Status func() []Section // What /status shows.
@@ -185,13 +189,17 @@ func (s *site) pages() http.Handler {
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                       s.overview,
 		"GET /objectives/{id}":           s.objective,
+		"GET /objectives/{id}/graph":     s.graph,
 		"GET /incidents":                 s.incidents,
 		"GET /incidents/{id}":            s.incident,
+		"GET /dashboards":                s.dashboards,
+		"GET /dashboards/{uid}":          s.dashboard,
 		"GET /oncall":                    s.onCall,
 		"GET /playbooks":                 s.playbooks,
 		"GET /playbooks/{id}":            s.playbook,
 		"GET /reports/{$}":               s.reports,
 		"GET /reports/{week}":            s.report,
+		"GET /primer":                    s.primer,
 		"GET /status":                    s.status,
 		"GET /assets/{file}":             s.asset,
 		"GET /favicon.ico":               s.favicon,

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,19 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/report"
 	"github.com/watchtower-hub/watchtower/rules"
 )
+
+func TestPrimer(t *testing.T) {
+	for primer, want := range map[template.HTML]int{"": http.StatusNotFound, "<p>A <em>promise</em></p>": http.StatusOK} {
+		site := newSite(t, func(o *Options) { o.Primer = primer })
+		page := get(t, site, "/primer")
+		if page.Code != want || !strings.Contains(page.Body.String(), string(primer)) {
+			t.Errorf("the primer %q: %d %s", primer, page.Code, page.Body)
+		}
+		if linked := strings.Contains(get(t, site, "/").Body.String(), `href="/primer"`); linked != (primer != "") {
+			t.Errorf("with the primer %q pages link to it: %t", primer, linked)
+		}
+	}
+}
 
 func TestPages(t *testing.T) {
 	site := newSite(t, nil)
@@ -308,6 +322,12 @@ func TestAPI(t *testing.T) {
 	if w := get(t, site, api+"reports/weekly?week=2026-W45&format=md"); w.Header().Get("Content-Type") != "text/markdown; charset=utf-8" || !strings.HasPrefix(w.Body.String(), "# Weekly report: 2 to 8 November 2026") {
 		t.Errorf("Markdown is %s:\n%s", w.Header().Get("Content-Type"), w.Body)
 	}
+	if w := get(t, site, api+"reports/weekly?format=csv"); !strings.HasPrefix(w.Header().Get("Content-Type"), "text/csv") || !strings.HasPrefix(w.Body.String(), "week,team,objective,") {
+		t.Errorf("CSV: %s", w.Body)
+	}
+	if w := get(t, site, api+"reports/weekly?edition=plain"); !strings.HasPrefix(w.Body.String(), "The week of 9 to 15 November 2026") {
+		t.Errorf("the plain edition: %s", w.Body)
+	}
 	if w := get(t, site, api+"reports/weekly?format=text"); !strings.HasPrefix(w.Body.String(), "The week of 9 to 15 November 2026") {
 		t.Errorf("plain text is:\n%s", w.Body)
 	}
@@ -316,10 +336,13 @@ func TestAPI(t *testing.T) {
 func TestAPIErrorsAreJSON(t *testing.T) {
 	site := newSite(t, nil)
 	for path, want := range map[string]apiError{
-		api + "objectives/nope":           {`There is no objective "nope".`, 404},
-		api + "reports/weekly?format=pdf": {`There is no format "pdf"; use json, md or text.`, 400},
-		api + "reports/weekly?week=soon":  {`"soon" is not a week; write it as year and week, such as 2026-W46.`, 400},
-		api + "reports/monthly":           {"There is nothing at /api/watchtower/v1/reports/monthly.", 404},
+		api + "objectives/nope":                        {`There is no objective "nope".`, 404},
+		api + "reports/weekly?format=pdf":              {`There is no format "pdf"; use json, md, csv or text.`, 400},
+		api + "reports/weekly?edition=gold":            {`There is no edition "gold"; use leads or plain.`, 400},
+		api + "reports/weekly?edition=plain&format=md": {`The plain edition is text: leave the format out.`, 400},
+		api + "reports/weekly?team=nobody":             {`No promise is team nobody's: see the report of all for the teams there are.`, 404},
+		api + "reports/weekly?week=soon":               {`"soon" is not a week; write it as year and week, such as 2026-W46.`, 400},
+		api + "reports/monthly":                        {"There is nothing at /api/watchtower/v1/reports/monthly.", 404},
 	} {
 		w := get(t, site, path)
 		var got apiError

@@ -204,14 +204,17 @@ func (f *folding) fire(e Event) bool {
 	return !before
 }
 
-// Urgency ranks severities: 3 for those that page, 2 for those that wait for the
+// Urgent is the urgency of what pages.
+const Urgent = 3
+
+// Urgency ranks severities: Urgent for those that page, 2 for those that wait for the
 // morning, 1 for others, 0 for none.
 func Urgency(severity string) int {
 	switch strings.ToLower(severity) {
 	case "":
 		return 0
 	case "page", "critical":
-		return 3
+		return Urgent
 	case "ticket", "warning":
 		return 2
 	default:

@@ -149,6 +149,18 @@ func (l *Log) Tell(ctx context.Context, groupKey string, e Event) error {
 	return l.commit(ctx)
 }
 
+// TellAt adds an event to the incident of a group that was open at a time, or else to the
+// last one before, however long it is over. It is Tell otherwise.
+func (l *Log) TellAt(ctx context.Context, groupKey string, at time.Time, e Event) error {
+	for _, in := range l.List(Filter{Until: at.Add(time.Millisecond)}) { // the newest first
+		if in.GroupKey == groupKey {
+			e.Incident = in.ID
+			return l.Add(ctx, e)
+		}
+	}
+	return errors.Join(ErrNone, errors.New("nothing is known of group "+groupKey+" at "+at.Format(time.RFC3339)))
+}
+
 // Add adds an event to the incident that it names. It is Tell otherwise.
 func (l *Log) Add(ctx context.Context, e Event) error {
 	l.mu.Lock()

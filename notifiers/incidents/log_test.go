@@ -198,6 +198,36 @@ func TestLifeOfAnIncident(t *testing.T) {
 	}
 }
 
+func TestNoteAfterTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.at(time.Second).observe(alert("Slow", 0))
+	w.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
+	w.at(2 * time.Hour).observe(alert("Slow", 2*time.Hour))
+	w.at(30 * 24 * time.Hour).observe(alert("Slow", 2*time.Hour).until(3 * time.Hour))
+	w.at(60 * 24 * time.Hour).forget()
+	for note, at := range map[string]time.Duration{"first": 20 * time.Second, "between": time.Hour, "second": 2*time.Hour + time.Minute} {
+		if err := w.TellAt(t.Context(), "g", noon().Add(at), Event{Kind: Noted, Text: note, At: w.now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := map[int64][]string{}
+	for _, in := range w.List(Filter{}) {
+		whole, _ := w.Get(in.ID)
+		for _, e := range whole.Events {
+			if e.Kind == Noted {
+				notes[in.Number] = append(notes[in.Number], e.Text)
+			}
+		}
+		slices.Sort(notes[in.Number])
+	}
+	if diff := cmp.Diff(map[int64][]string{1: {"between", "first"}, 2: {"second"}}, notes); diff != "" {
+		t.Errorf("notes by incident (-want +got):\n%s", diff)
+	}
+	if err := w.TellAt(t.Context(), "g", noon().Add(-time.Hour), Event{Kind: Noted}); !errors.Is(err, ErrNone) {
+		t.Errorf("before all of them: %v", err)
+	}
+}
+
 func TestMutedAlertsOpenNothing(t *testing.T) {
 	w := newWorld(t)
 	w.at(time.Second).observe(alert("Slow", 0).muted())
@@ -464,6 +494,8 @@ func TestChanged(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	w := newWorld(t)
+	w.Expect("page", "social", "share")
+	w.Expect("page", "money", "pay") // has none, and says so
 	w.observe(alert("Slow", 0))
 	w.at(30 * time.Second).tell(Event{Kind: Acknowledged, By: "Ada"})
 	want := func(open, opened, acked, over int) {
@@ -472,22 +504,51 @@ func TestMetrics(t *testing.T) {
 # HELP watchtower_incidents_open Incidents that are not resolved.
 # TYPE watchtower_incidents_open gauge
 watchtower_incidents_open %d
-# HELP watchtower_incidents_total Incidents that were opened, by severity.
+# HELP watchtower_incidents_total Incidents that were opened, by severity, team and service.
 # TYPE watchtower_incidents_total counter
-watchtower_incidents_total{severity="page"} %d
+watchtower_incidents_total{service="pay",severity="page",team="money"} 0
+watchtower_incidents_total{service="share",severity="page",team="social"} %d
 `, open, opened)), "watchtower_incidents_open", "watchtower_incidents_total")
 		if err != nil {
 			t.Error(err)
 		}
 		for name, n := range map[string]int{"watchtower_incident_acknowledge_seconds": acked, "watchtower_incident_resolve_seconds": over} {
-			if got, err := testutil.GatherAndCount(w.reg, name); err != nil || got != n {
-				t.Errorf("%s: %d series, %v; want %d", name, got, err, n)
+			if got := observed(t, w.reg, name); got != n {
+				t.Errorf("%s: %d observations, want %d", name, got, n)
 			}
 		}
 	}
 	want(1, 1, 1, 0)
 	w.at(time.Minute).observe(alert("Slow", 0).until(50 * time.Second))
 	want(0, 1, 1, 1)
+	for range 2 { // the same, told twice
+		if _, err := w.Annotate(t.Context(), Annotation{At: noon(), Text: "Release", Service: "share"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for service, n := range map[string]float64{"share": 1, "pay": 0} {
+		if got := testutil.ToFloat64(w.metrics.annotations.WithLabelValues(service)); got != n {
+			t.Errorf("%v changes of %s counted, want %v", got, service, n)
+		}
+	}
+}
+
+// observed counts what a histogram has seen.
+func observed(t *testing.T, reg *prometheus.Registry, name string) int {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				n += int(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return n
 }
 
 func TestOpenRefusesANewerDatabase(t *testing.T) {

@@ -12,6 +12,7 @@ type metrics struct {
 	opened      *prometheus.CounterVec
 	acknowledge *prometheus.HistogramVec
 	resolve     *prometheus.HistogramVec
+	annotations *prometheus.CounterVec
 	disk        prometheus.Counter
 	refused     prometheus.Counter
 }
@@ -26,18 +27,22 @@ func newMetrics(reg prometheus.Registerer, open func() float64) *metrics {
 	return &metrics{
 		opened: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "watchtower_incidents_total",
-			Help: "Incidents that were opened, by severity.",
-		}, []string{"severity"}),
+			Help: "Incidents that were opened, by severity, team and service.",
+		}, []string{"severity", "team", "service"}),
 		acknowledge: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "watchtower_incident_acknowledge_seconds",
-			Help:    "Time from the beginning of an incident to its first acknowledgment, by severity.",
+			Help:    "Time from the beginning of an incident to its first acknowledgment, by severity and team.",
 			Buckets: buckets,
-		}, []string{"severity"}),
+		}, []string{"severity", "team"}),
 		resolve: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "watchtower_incident_resolve_seconds",
-			Help:    "Time from the beginning of an incident to its end, by severity.",
+			Help:    "Time from the beginning of an incident to its end, by severity and team.",
 			Buckets: buckets,
-		}, []string{"severity"}),
+		}, []string{"severity", "team"}),
+		annotations: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "watchtower_annotations_total",
+			Help: "Annotations of deploys and other changes, by service; an empty one is all services.",
+		}, []string{"service"}),
 		disk: factory.NewCounter(prometheus.CounterOpts{
 			Name: "watchtower_incidents_disk_errors_total",
 			Help: "Times that events could not be written; they are tried again.",
@@ -49,6 +54,15 @@ func newMetrics(reg prometheus.Registerer, open func() float64) *metrics {
 	}
 }
 
+// Expect has the metrics of such incidents, and of changes of that service, begin at zero, so that the first one is an
+// increase of something that was there.
+func (l *Log) Expect(severity, team, service string) {
+	l.metrics.opened.WithLabelValues(severity, team, service)
+	l.metrics.acknowledge.WithLabelValues(severity, team)
+	l.metrics.resolve.WithLabelValues(severity, team)
+	l.metrics.annotations.WithLabelValues(service)
+}
+
 // count counts what has become of an incident.
 func (m *metrics) count(before, after Incident) {
 	if after.ID == "" {
@@ -56,13 +70,13 @@ func (m *metrics) count(before, after Incident) {
 	}
 	severity := after.Severity
 	if before.ID == "" {
-		m.opened.WithLabelValues(severity).Inc()
+		m.opened.WithLabelValues(severity, after.Team, after.Service).Inc()
 	}
 	if before.AcknowledgedAt.IsZero() && !after.AcknowledgedAt.IsZero() {
-		m.acknowledge.WithLabelValues(severity).Observe(since(after.OpenedAt, after.AcknowledgedAt).Seconds())
+		m.acknowledge.WithLabelValues(severity, after.Team).Observe(since(after.OpenedAt, after.AcknowledgedAt).Seconds())
 	}
 	if before.ResolvedAt.IsZero() && !after.ResolvedAt.IsZero() {
-		m.resolve.WithLabelValues(severity).Observe(since(after.OpenedAt, after.ResolvedAt).Seconds())
+		m.resolve.WithLabelValues(severity, after.Team).Observe(since(after.OpenedAt, after.ResolvedAt).Seconds())
 	}
 }
 

@@ -20,6 +20,9 @@ type Deed struct {
 	Text string
 	// Data holds what programs read: the ID of a silence and its end, that of a step.
 	Data map[string]string
+	// Opened is when the page was opened that it is about, of a deed after the end; zero:
+	// it is about the open incident.
+	Opened time.Time
 }
 
 // Call is a call for help, or any other word, that somebody other than a person at

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	slackapi "github.com/slack-go/slack"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
 // commandHelp is the answer to a command that is not known.
@@ -76,12 +78,13 @@ func (s *Slack) obey(ctx context.Context, c *slackapi.SlashCommand, who deed, wo
 
 // atIncident does what was typed about the newest incident of a channel.
 func (s *Slack) atIncident(ctx context.Context, c *slackapi.SlashCommand, who deed, word, rest string) (string, error) {
-	rec, in, err := s.outbox.newestIn(c.ChannelID)
+	newest, err := s.outbox.newestIn(c.ChannelID)
 	if err != nil {
-		return "", err
+		return s.afterIncident(c, who, word, rest, err)
 	}
+	in := newest.incident
 	about := "*" + escaped(in.headline(), 200) + "*"
-	at := clicked{record: rec, who: who, id: "command/" + c.TriggerID}
+	at := clicked{record: newest.record, who: who, id: "command/" + c.TriggerID}
 	if c.TriggerID == "" {
 		at.id = ""
 	}
@@ -98,7 +101,7 @@ func (s *Slack) atIncident(ctx context.Context, c *slackapi.SlashCommand, who de
 		if rest == "" {
 			return "A draft, to be sent by `/watchtower update TEXT`:\n> " + escape(in.draft()), nil
 		}
-		if err := s.toStakeholders(ctx, &in, who, rest); err != nil {
+		if err := s.toStakeholders(ctx, newest.groupKey, &in, who, rest); err != nil {
 			return "", err
 		}
 		change = who.communicate(rest, s.opts.StakeholderChannel)
@@ -111,8 +114,31 @@ func (s *Slack) atIncident(ctx context.Context, c *slackapi.SlashCommand, who de
 	return "Done, for " + about + ".", nil
 }
 
+// afterIncident notes what was typed about the incident of a channel that ended last.
+// nothing is the error if that cannot be meant.
+func (s *Slack) afterIncident(c *slackapi.SlashCommand, who deed, word, rest string, nothing error) (string, error) {
+	if word != "note" || rest == "" {
+		return "", nothing
+	}
+	over, ok, err := s.outbox.pastAt(answered{channelID: c.ChannelID})
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", nothing
+	}
+	s.noteAfter(over, clicked{who: who, id: "command/" + c.TriggerID}, rest)
+	return "Done, for *" + escaped(over.headline, 200) + "*, which is over.", nil
+}
+
+// openPage is an open page, and whose it is.
+type openPage struct {
+	record, groupKey string
+	incident         incident
+}
+
 // newestIn is the open page of a channel that began last.
-func (o *outbox) newestIn(channelID string) (string, incident, error) {
+func (o *outbox) newestIn(channelID string) (openPage, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var newest *record
@@ -125,9 +151,9 @@ func (o *outbox) newestIn(channelID string) (string, incident, error) {
 		}
 	}
 	if newest == nil {
-		return "", incident{}, errors.New("there is no open incident in this channel: type it in the channel of the page")
+		return openPage{}, errors.New("there is no open incident in this channel: type it in the channel of the page")
 	}
-	return newest.id, newest.memory.Incident, nil
+	return openPage{newest.id, newest.memory.GroupKey, newest.memory.Incident}, nil
 }
 
 func (d deed) note(text string) func(*incident) (said, bool, error) {
@@ -139,7 +165,7 @@ func (d deed) note(text string) func(*incident) (said, bool, error) {
 // take gives somebody a role.
 func (d deed) take(role string) func(*incident) (said, bool, error) {
 	return func(in *incident) (said, bool, error) {
-		if role != "commander" && role != "communications" {
+		if role != playbooks.RoleCommander && role != playbooks.RoleCommunications {
 			return said{}, false, errors.New("the roles are `commander` and `communications`")
 		}
 		if was := in.Handling.Roles[role]; was != nil && was.By == d.By {
@@ -153,7 +179,7 @@ func (d deed) take(role string) func(*incident) (said, bool, error) {
 }
 
 func roleName(role string) string {
-	if role == "commander" {
+	if role == playbooks.RoleCommander {
 		return "incident commander"
 	}
 	return "in charge of communications"
@@ -169,8 +195,8 @@ func (d deed) communicate(text, channel string) func(*incident) (said, bool, err
 }
 
 // toStakeholders posts an update in plain words to the channel of those who are not
-// engineers.
-func (s *Slack) toStakeholders(ctx context.Context, in *incident, who deed, text string) error {
+// engineers, below the bulletin if there is one.
+func (s *Slack) toStakeholders(ctx context.Context, groupKey string, in *incident, who deed, text string) error {
 	channel := s.opts.StakeholderChannel
 	if channel == "" {
 		return errors.New("no channel for stakeholders is set: name one in notifiers.slack.stakeholder_channel")
@@ -178,7 +204,11 @@ func (s *Slack) toStakeholders(ctx context.Context, in *incident, who deed, text
 	c := newComposer(escaped(oneLine(text), maxFallback))
 	c.section(escaped(text, maxSection-100), maxSection)
 	c.context([]string{"From " + who.mention(), "about: " + escaped(in.headline(), 200), "since " + clock(in.since())}, maxAbout)
-	if _, f := s.own().send(ctx, place{channel: channel}, post{id: newID(), msg: c.message()}); f != nil {
+	at := place{channel: channel}
+	if s.opts.Bulletin != nil {
+		at.threadTS = s.opts.Bulletin(groupKey)
+	}
+	if _, f := s.own().send(ctx, at, post{id: newID(), msg: c.message(), broadcast: true}); f != nil {
 		return fmt.Errorf("the update was not sent to %s: %s", channel, f.text)
 	}
 	return nil

@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/alertmanager/notify"
+
+	"github.com/watchtower-hub/watchtower/playbooks"
 )
 
 // signedBody is a request with that body, as Slack signs it.
@@ -154,6 +156,54 @@ func TestMarkedRepliesAreNotes(t *testing.T) {
 	})
 }
 
+// TestNotesAfterTheEnd is what people find out when an incident is over, and its page is
+// in the database alone.
+func TestNotesAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []Deed
+		var groups []string
+		listen := func(o *Options) {
+			o.Tell = func(group string, d Deed) { told, groups = append(told, d), append(groups, group) }
+		}
+		r := newRig(t, newFakeSlack(), withButtons, listen)
+		began := time.Now()
+		a := fires(share(), began)
+		r.notify(group{reason: notify.ReasonFirstNotification}, a)
+		r.settled()
+		time.Sleep(time.Minute)
+		r.notify(group{reason: notify.ReasonAllAlertsResolved}, ends(a, time.Now()))
+		r.settled()
+		page := r.onePage()
+		time.Sleep(24 * time.Hour)
+		r = r.restart(withButtons, listen)
+		r.fake.mu.Lock()
+		r.fake.clock++
+		ts := fmt.Sprintf("%d.%06d", time.Now().Unix(), r.fake.clock)
+		r.fake.messages = append(r.fake.messages, &fakeMessage{Channel: page.Channel, TS: ts, ThreadTS: page.TS, Text: "A &lt;retry&gt; storm", User: "U0SAM"})
+		r.fake.mu.Unlock()
+		r.happens(map[string]any{"type": "reaction_added", "user": "U0ALEX", "reaction": "memo", "item": map[string]any{"type": "message", "channel": page.Channel, "ts": ts}})
+		synctest.Wait()
+		if got := r.types("U0SAM", page.Channel, "note The flag was on"); got != "Done, for *Sharing a post fails*, which is over." {
+			t.Errorf("the command is answered with %q", got)
+		}
+		if len(told) != 2 || told[0].Text != "A <retry> storm" || told[1].Text != "The flag was on" || groups[0] == "" || groups[0] != groups[1] {
+			t.Fatalf("told %+v of %q", told, groups)
+		}
+		for _, d := range told {
+			if d.Kind != "note" || d.By != "name of U0SAM" || d.Opened.Sub(began).Abs() > time.Second {
+				t.Errorf("told %+v", d)
+			}
+		}
+		if got := r.types("U0SAM", page.Channel, "role commander"); !strings.Contains(got, "no open incident") {
+			t.Errorf("a role after the end: %q", got)
+		}
+		time.Sleep(pastFor)
+		if got := r.types("U0SAM", page.Channel, "note much later"); !strings.Contains(got, "no open incident") {
+			t.Errorf("a note on nothing recent: %q", got)
+		}
+	})
+}
+
 func TestEventsAreVerified(t *testing.T) {
 	r := newRig(t, newFakeSlack(), withButtons)
 	body := `{"type":"url_verification","challenge":"abc"}`
@@ -175,4 +225,53 @@ func TestEventsAreVerified(t *testing.T) {
 			t.Errorf("%s with nonsense: HTTP %d", name, w.Code)
 		}
 	}
+}
+
+// TestRolesOfThePlaybook shows who has a role as the playbook says, until somebody takes it.
+func TestRolesOfThePlaybook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, err := playbooks.Parse("a.md", []byte("---\nid: a\ntitle: T\nowner: O\nroles: {commander: on_call, communications: press}\n---\nDo it.\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []Deed
+		onDuty := "U0ANN"
+		r := newRig(t, newFakeSlack(), withButtons, func(o *Options) {
+			o.Playbook = func(map[string]string) (playbooks.Playbook, bool) { return book, true }
+			o.Assign = func(who, team string, _ time.Time) (Shift, bool) {
+				return Shift{Name: "Ann of " + team, SlackID: onDuty}, who == "on_call"
+			}
+			o.Tell = func(_ string, d Deed) { told = append(told, d) }
+		})
+		shown := func() string {
+			r.settled()
+			return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(r.onePage().Blocks))
+		}
+		a := fires(share(), time.Now())
+		r.notify(group{reason: notify.ReasonFirstNotification}, a)
+		if page := shown(); !strings.Contains(page, "🧭 <@U0ANN> is incident commander, as the playbook says") || strings.Contains(page, "communications") {
+			t.Errorf("the page: %s", page)
+		}
+		want := Deed{Kind: "role", Text: "Ann of backend is incident commander, as the playbook says", Data: map[string]string{"role": "commander", "name": "Ann of backend", "name_id": "U0ANN"}}
+		if len(told) != 1 {
+			t.Fatalf("told %+v", told)
+		}
+		want.At = told[0].At
+		if diff := cmp.Diff(want, told[0]); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		onDuty = "U0EVE" // A hand-over does not take the role away.
+		b := fires(share(), time.Now())
+		b.Labels["instance"] = "b"
+		r.notify(group{reason: notify.ReasonNewAlertsInGroup}, a, b)
+		r.types("U0SAM", "C0ONCALL1", "role communications")
+		page := shown()
+		if !strings.Contains(page, "<@U0ANN> is incident commander, as the playbook says") || !strings.Contains(page, "🧭 <@U0SAM> is in charge of communications") {
+			t.Errorf("the page later: %s", page)
+		}
+		r.types("U0SAM", "C0ONCALL1", "role commander")
+		if page := shown(); !strings.Contains(page, "🧭 <@U0SAM> is incident commander") || strings.Contains(page, "U0ANN") {
+			t.Errorf("the page at last: %s", page)
+		}
+	})
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
 )
 
 // Config is the section notifiers.slack of watchtower.yaml.
@@ -25,9 +28,11 @@ type Config struct {
 	// AllowedUserGroups are the IDs of the user groups (S0123ABCD) whose members may
 	// press the buttons of a page. Empty: everybody in the workspace.
 	AllowedUserGroups []string `yaml:"allowed_user_groups,omitempty"`
-	// StakeholderChannel gets the updates in plain words that `/watchtower update` sends;
-	// empty: there is none.
+	// StakeholderChannel gets updates in plain words; empty: there is none.
 	StakeholderChannel string `yaml:"stakeholder_channel,omitempty"`
+	// StakeholderUpdates is how long nothing may be said there while a promise does not
+	// hold. Zero: only what `/watchtower update` sends is said.
+	StakeholderUpdates model.Duration `yaml:"stakeholder_updates"`
 	// StormLimit is how many new incidents a minute a channel gets one message each
 	// for. More become one digest message. 0: any number.
 	StormLimit int `yaml:"storm_limit,omitempty"`
@@ -40,7 +45,7 @@ const maxChannelName = 80
 
 // DefaultConfig returns what holds when watchtower.yaml says nothing.
 func DefaultConfig() Config {
-	return Config{DefaultChannel: "#oncall", StormLimit: 10}
+	return Config{DefaultChannel: "#oncall", StormLimit: 10, StakeholderUpdates: model.Duration(30 * time.Minute)}
 }
 
 // Validate returns every fault of the configuration, joined.
@@ -49,6 +54,7 @@ func (c Config) Validate() error {
 		validateAPIURL(c.APIURL),
 		validateChannel("default_channel", c.DefaultChannel),
 		validateStakeholders(c.StakeholderChannel),
+		validateUpdates(time.Duration(c.StakeholderUpdates)),
 		validateGroups(c.AllowedUserGroups),
 		validateStorm(c.StormLimit),
 	)
@@ -65,6 +71,13 @@ func validateAPIURL(s string) error {
 	}
 	if strings.HasPrefix(u.Path, "/services/") {
 		return errors.New("notifiers.slack.api_url: this is an incoming webhook, which cannot edit messages; write https://slack.com/api/ and a bot token, or put the webhook into slack_configs of alertmanager.yml")
+	}
+	return nil
+}
+
+func validateUpdates(every time.Duration) error {
+	if every != 0 && every < time.Minute {
+		return fmt.Errorf("notifiers.slack.stakeholder_updates: %s is too often for people to read: write at least 1m, or 0s for updates by hand alone", every)
 	}
 	return nil
 }

@@ -154,6 +154,21 @@ func (d disk) last(ctx context.Context, key string) (*record, error) {
 	return scanRecord(rows)
 }
 
+// past reads the page at a place, or, if that has no ts, the one of its channel that
+// ended last; nil when there is none. Only what is over and changed since then counts.
+func (d disk) past(ctx context.Context, at answered, since time.Time) (*record, error) {
+	rows, err := d.db.QueryContext(ctx, recordColumns+`WHERE channel_id = ? AND (? = '' OR ts = ?) AND state = ? AND (? <> '' OR updated_at >= ?)
+		ORDER BY updated_at DESC LIMIT 1`, at.channelID, at.ts, at.ts, string(resolved), at.ts, since.UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, rows.Err()
+	}
+	return scanRecord(rows)
+}
+
 // known tells whether there ever was an incident with this id, as far back as
 // they are kept.
 func (d disk) known(ctx context.Context, id string) (bool, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -46,6 +47,13 @@ type reaction struct {
 	}
 }
 
+// asClick is where to answer the one who marked a message.
+func (r *reaction) asClick() *slackapi.InteractionCallback {
+	cb := &slackapi.InteractionCallback{User: slackapi.User{ID: r.User}}
+	cb.Channel.ID = r.Item.Channel
+	return cb
+}
+
 // event handles an event. Slack is answered at once: what has to be asked of it comes
 // after.
 func (s *Slack) event(raw json.RawMessage) {
@@ -63,6 +71,7 @@ func (s *Slack) event(raw json.RawMessage) {
 		case err != nil:
 			outcome = "refused"
 			s.logger.Warn("a reply was not noted", "channel", r.Item.Channel, "err", err)
+			s.whisper(r.asClick(), fmt.Errorf("the reply that you marked was not noted: %w", err))
 		}
 		s.metrics.clicks.WithLabelValues("note", outcome).Inc()
 	})
@@ -88,18 +97,41 @@ func (s *Slack) noteOf(ctx context.Context, r reaction) error {
 		}
 		c := clicked{at: answered{r.Item.Channel, m.ThreadTimestamp}, id: "note/" + r.Item.Channel + "/" + r.Item.TS}
 		c.who = s.whoIs(ctx, &slackapi.InteractionCallback{User: slackapi.User{ID: m.User}})
-		if _, err := s.outbox.peek(c); err != nil {
+		if err := s.noteFor(ctx, c, r.User, m.Text); err != nil {
 			return err
 		}
-		if err := s.allowed(ctx, r.User); err != nil {
-			return err
-		}
-		h, err := s.outbox.handle(c, c.who.noted(m.Text))
-		if err != nil {
-			return err
-		}
-		s.tell(h, c)
 	}
+	return nil
+}
+
+// noteFor makes a note of a reply below a page, whether its incident is over or not.
+func (s *Slack) noteFor(ctx context.Context, c clicked, marker, text string) error {
+	_, err := s.outbox.peek(c)
+	var over past
+	if errors.Is(err, errOver) || errors.Is(err, errUnknown) {
+		var known bool
+		if over, known, err = s.outbox.pastAt(c.at); err == nil && !known {
+			return errUnknown
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.allowed(ctx, marker); err != nil {
+		return err
+	}
+	if over.groupKey != "" {
+		s.noteAfter(over, c, unescape(clean(text)))
+		return nil
+	}
+	h, err := s.outbox.handle(c, c.who.noted(text))
+	if err != nil {
+		return err
+	}
+	if h.groupKey == "" {
+		return errStorm
+	}
+	s.tell(h, c)
 	return nil
 }
 

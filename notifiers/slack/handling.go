@@ -58,14 +58,17 @@ func (h handling) clone() handling {
 }
 
 // lines say in mrkdwn what people have done, for the top of the page.
-func (h *handling) lines(at time.Time) []string {
+// assigned have the roles that nobody has taken.
+func (h *handling) lines(at time.Time, assigned map[string]Shift) []string {
 	var out []string
 	if d := h.Acknowledged; d != nil {
 		out = append(out, fmt.Sprintf("🟡 %s has it since %s", d.mention(), clock(d.At)))
 	}
-	for _, role := range []string{"commander", "communications"} {
+	for _, role := range []string{playbooks.RoleCommander, playbooks.RoleCommunications} {
 		if d := h.Roles[role]; d != nil {
 			out = append(out, fmt.Sprintf("🧭 %s is %s", d.mention(), roleName(role)))
+		} else if s, ok := assigned[role]; ok {
+			out = append(out, fmt.Sprintf("🧭 %s is %s, as the playbook says", s.mention(), roleName(role)))
 		}
 	}
 	if d := h.Escalated; d != nil {

@@ -42,6 +42,8 @@ type incident struct {
 	Picture  picture  `json:"picture,omitzero"`
 	OnCall   duty     `json:"on_call,omitzero"`
 	Handling handling `json:"handling,omitzero"`
+	// Assigned have the roles that nobody has taken, as the playbook says.
+	Assigned map[string]Shift `json:"assigned,omitempty"`
 	// Record is the id of the incident's record, which the buttons carry; empty:
 	// nobody would answer a button, so there are none.
 	Record string `json:"record,omitempty"`
@@ -223,6 +225,7 @@ func (in *incident) inherit(old *incident) {
 			in.Playbook = &pinned
 		}
 		in.NoPlaybook = false
+		in.Assigned = old.Assigned
 	}
 	in.Handling, in.Picture, in.Record = old.Handling, old.Picture, old.Record
 	if len(in.Where) == 0 {

@@ -63,6 +63,9 @@ func (n *notifier) Notify(ctx context.Context, alerts ...*amalert.Alert) (bool, 
 		req.picture = soon.file()
 	}
 	w := n.slack.outbox.submit(req)
+	if w.opened {
+		n.tellAssigned(groupKey, &req.incident)
+	}
 	n.slack.follow(req.key, req.incident.At, late)
 	select {
 	case d := <-w.done:
@@ -119,7 +122,9 @@ func (n *notifier) request(ctx context.Context, groupKey string, alerts []*amale
 	}
 	req.key = keyOf(n.receiver, n.workspace.id, req.channel, groupKey)
 	in.Custom = texts.custom
-	in.Playbook = n.playbook(&in)
+	var roles map[string]string
+	in.Playbook, roles = n.playbook(&in)
+	in.Assigned = n.assigned(roles, &in)
 	in.NoPlaybook = in.Playbook == nil && n.slack.opts.Playbook != nil
 	in.OnCall = n.onCall(&in)
 	req.incident = in
@@ -146,10 +151,11 @@ func (n *notifier) interactive() bool {
 	return n.slack.interactive() && n.workspace.id == ownWorkspace
 }
 
-// playbook finds what to do, by the labels that all alerts share.
-func (n *notifier) playbook(in *incident) *playbook {
+// playbook finds what to do, by the labels that all alerts share, and who has which
+// role.
+func (n *notifier) playbook(in *incident) (pinned *playbook, roles map[string]string) {
 	if n.slack.opts.Playbook == nil {
-		return nil
+		return nil, nil
 	}
 	labels := maps.Clone(common(in.subject(), labelsOf))
 	if named := common(in.subject(), annotationsOf)[playbooks.Label]; named != "" && labels[playbooks.Label] == "" {
@@ -157,9 +163,9 @@ func (n *notifier) playbook(in *incident) *playbook {
 	}
 	p, ok := n.slack.opts.Playbook(labels)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	return n.slack.pin(p)
+	return n.slack.pin(p), p.Roles
 }
 
 // texts are the executed templates of a slack_config.

@@ -127,14 +127,15 @@ func (o *outbox) submit(req *request) *waiter {
 	defer o.mu.Unlock()
 	in := &req.incident
 	rec := o.recall(req)
+	opened := false
 	switch {
 	case rec != nil && rec.closed && in.state() == resolved:
 		return delivered(rec.answered()) // a late retry: Slack knows already
 	case rec == nil || rec.closed:
-		rec = o.begin(req)
+		rec, opened = o.begin(req), in.state() == firing
 	case req.reason == notify.ReasonFirstNotification && in.state() == firing && !rec.continues(in):
 		o.abandon(rec, in.At)
-		rec = o.begin(req)
+		rec, opened = o.begin(req), true
 	}
 	rec.memory.SendResolved, rec.memory.Look = req.sendResolved, req.look
 
@@ -149,6 +150,7 @@ func (o *outbox) submit(req *request) *waiter {
 		return rec.wait(rec.rows[len(rec.rows)-1].seq) // the same is being sent
 	}
 	w := o.revise(rec, in, ping)
+	w.opened = opened && rec.ts == ""
 	o.picture(rec, req.picture)
 	return w
 }

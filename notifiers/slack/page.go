@@ -190,7 +190,7 @@ func (in *incident) page() (message, overflow) {
 	for _, s := range in.Custom.Opening {
 		c.section(cutMrkdwn(s, maxOpening), maxOpening)
 	}
-	c.section(cutMrkdwn(strings.Join(in.Handling.lines(in.At), "\n"), maxHandling), maxHandling)
+	c.section(cutMrkdwn(strings.Join(in.Handling.lines(in.At, in.Assigned), "\n"), maxHandling), maxHandling)
 	c.fields(in.facts(), maxFact)
 	if in.Custom.Text != "" {
 		over.bad = c.section(in.Custom.Text, maxBad)

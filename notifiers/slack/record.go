@@ -151,6 +151,8 @@ type delivery struct {
 type waiter struct {
 	seq  int64
 	done chan delivery // of capacity 1
+	// opened says that the page of an incident begins with it.
+	opened bool
 	// elsewhere is set where the message that was waited for is not the page of the
 	// one who waits, and its place is no news to him.
 	elsewhere bool

@@ -53,11 +53,17 @@ type Options struct {
 	Evidence func(ctx context.Context, labels map[string]string, since, at time.Time) (Evidence, error)
 	// OnCall tells who is on call for a team, and who is next.
 	OnCall func(team string, at time.Time) (now, next Shift, ok bool)
+	// Assign finds the person whom a playbook names for a role: a user, a team, on_call or
+	// next_on_call of the team given. nil: roles are taken by command alone.
+	Assign func(who, team string, at time.Time) (Shift, bool)
 	// OnCallCommand answers /watchtower oncall and override: the Deed's Kind is the word,
 	// its Text what follows. The answer is mrkdwn.
 	OnCallCommand func(ctx context.Context, asked Deed) (string, error)
 	// StakeholderChannel gets updates in plain words; empty: there is none.
 	StakeholderChannel string
+	// Bulletin returns the ts of the message there about the open incident of an alert
+	// group, "" without one: updates follow in its thread. nil: there never is one.
+	Bulletin func(groupKey string) (ts string)
 	// Silence sets a silence and returns its ID; nil: the page says that it cannot.
 	Silence func(ctx context.Context, s Silence) (id string, err error)
 	// Tell hears what people did at the page of an alert group. It must not call back.

@@ -17,6 +17,7 @@
 
   function busy() {
     const selection = document.getSelection();
+    if (main().contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
     return document.hidden || (selection && !selection.isCollapsed && main().contains(selection.anchorNode));
   }
 

@@ -1,0 +1,197 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Incident is one that was open in the week. Times that have not come are zero.
+type Incident struct {
+	Number   int64  `json:"number"`
+	Title    string `json:"title"`
+	Service  string `json:"service,omitempty"`
+	Team     string `json:"team,omitempty"`
+	Severity string `json:"severity,omitempty"`
+	Owner    string `json:"owner,omitempty"` // Who had it last.
+	Pages    bool   `json:"pages"`           // It called somebody.
+
+	OpenedAt       time.Time `json:"opened_at"`
+	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
+	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
+}
+
+// Answers is how much came in the week, and how fast it was answered. Pages, Night and the means are about incidents that
+// began in it.
+type Answers struct {
+	Incidents    int `json:"incidents"` // Those that began in the week.
+	Earlier      int `json:"earlier"`   // Those that began before and went on.
+	Pages        int `json:"pages"`
+	Night        int `json:"night_pages"` // Pages between 22:00 and 08:00.
+	Acknowledged int `json:"acknowledged"`
+	Resolved     int `json:"resolved"`
+	// MTTA and MTTR are the mean times from the beginning to the first acknowledgment and to the end, in seconds, over those
+	// that came to it; nil without one.
+	MTTA *float64 `json:"mtta_seconds"`
+	MTTR *float64 `json:"mttr_seconds"`
+}
+
+// Night begins and ends at these hours, in the report's time zone.
+const (
+	nightFrom = 22
+	nightTo   = 8
+)
+
+// Tell adds the incidents that were open in the week to the report.
+func (r *Report) Tell(list []Incident) {
+	r.Incidents, r.Answers = []Incident{}, &Answers{}
+	for _, in := range list {
+		if !in.OpenedAt.Before(r.To) || !in.ResolvedAt.IsZero() && in.ResolvedAt.Before(r.From) {
+			continue
+		}
+		in.Title, in.Owner, in.OpenedAt = oneLine(in.Title), oneLine(in.Owner), in.OpenedAt.In(r.From.Location())
+		r.Incidents = append(r.Incidents, in)
+	}
+	slices.SortFunc(r.Incidents, func(a, b Incident) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Number, b.Number))
+	})
+	var acknowledging, resolving time.Duration
+	for _, in := range r.Incidents {
+		if in.OpenedAt.Before(r.From) {
+			r.Answers.Earlier++
+			continue
+		}
+		r.Answers.add(in)
+		if !in.AcknowledgedAt.IsZero() {
+			acknowledging += max(0, in.AcknowledgedAt.Sub(in.OpenedAt))
+		}
+		if !in.ResolvedAt.IsZero() {
+			resolving += max(0, in.ResolvedAt.Sub(in.OpenedAt))
+		}
+	}
+	if n := r.Answers.Acknowledged; n > 0 {
+		r.Answers.MTTA = new(acknowledging.Seconds() / float64(n))
+	}
+	if n := r.Answers.Resolved; n > 0 {
+		r.Answers.MTTR = new(resolving.Seconds() / float64(n))
+	}
+}
+
+func (a *Answers) add(in Incident) {
+	a.Incidents++
+	if in.Pages {
+		a.Pages++
+		if hour := in.OpenedAt.Hour(); hour >= nightFrom || hour < nightTo {
+			a.Night++
+		}
+	}
+	if !in.AcknowledgedAt.IsZero() {
+		a.Acknowledged++
+	}
+	if !in.ResolvedAt.IsZero() {
+		a.Resolved++
+	}
+}
+
+// Words says the answers in sentences: "3 incidents began, 2 of them called somebody, 1 at night. 2 were acknowledged, after
+// 4 minutes on average. 3 are over, after 32 minutes on average.".
+func (a Answers) Words() string {
+	if a.Incidents+a.Earlier == 0 {
+		return "There was no incident."
+	}
+	s := begun(a.Incidents)
+	switch {
+	case a.Pages > 0 && a.Night > 0:
+		s += fmt.Sprintf(", %d of them called somebody, %d at night", a.Pages, a.Night)
+	case a.Pages > 0:
+		s += fmt.Sprintf(", %d of them called somebody, none at night", a.Pages)
+	case a.Incidents > 0:
+		s += ", none called anybody"
+	}
+	s += "."
+	if a.MTTA != nil {
+		s += fmt.Sprintf(" %d %s acknowledged, after %s on average.", a.Acknowledged, wereAre(a.Acknowledged, "was", "were"), lasted(*a.MTTA))
+	} else if a.Incidents > 0 {
+		s += " Nobody acknowledged any."
+	}
+	if a.MTTR != nil {
+		s += fmt.Sprintf(" %d %s over, after %s on average.", a.Resolved, wereAre(a.Resolved, "is", "are"), lasted(*a.MTTR))
+	}
+	if a.Earlier > 0 {
+		s += fmt.Sprintf(" %d went on from the week before.", a.Earlier)
+	}
+	return s
+}
+
+func begun(n int) string {
+	switch n {
+	case 0:
+		return "No incident began"
+	case 1:
+		return "1 incident began"
+	default:
+		return fmt.Sprintf("%d incidents began", n)
+	}
+}
+
+func wereAre(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// lasted is a length of time in words that people say: "40 seconds", "4 minutes", "3 hours", "2 days".
+func lasted(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := int(d.Round(unit.length) / unit.length); d >= unit.length*2 || n > 0 && d >= unit.length || unit.length == time.Second {
+			if n == 1 {
+				return "1 " + unit.name
+			}
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
+	}
+	return ""
+}
+
+// Began is when it began, in words: "Thu 19 Nov 14:05".
+func (in Incident) Began() string { return in.OpenedAt.Format("Mon 2 Jan 15:04") }
+
+// AnsweredWords says how long it took until somebody acknowledged it.
+func (in Incident) AnsweredWords() string {
+	if in.AcknowledgedAt.IsZero() {
+		return "nobody did"
+	}
+	return lasted(max(0, in.AcknowledgedAt.Sub(in.OpenedAt)).Seconds())
+}
+
+// LastedWords says how long it lasted.
+func (in Incident) LastedWords() string {
+	if in.ResolvedAt.IsZero() {
+		return "still open"
+	}
+	return lasted(max(0, in.ResolvedAt.Sub(in.OpenedAt)).Seconds())
+}
+
+// incidentsMarkdown is the part of the report about incidents.
+func (r Report) incidentsMarkdown() string {
+	if r.Answers == nil {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## Incidents\n\n%s\n", r.Answers.Words())
+	if len(r.Incidents) > 0 {
+		b.WriteString("\n| Incident | Team | Began | Acknowledged after | Lasted | Who had it |\n| --- | --- | --- | --- | --- | --- |\n")
+	}
+	for _, in := range r.Incidents {
+		fmt.Fprintf(&b, "| #%d %s | %s | %s | %s | %s | %s |\n", in.Number, escape(in.Title), escape(cmp.Or(in.Team, "–")), in.Began(),
+			in.AnsweredWords(), in.LastedWords(), escape(cmp.Or(in.Owner, "–")))
+	}
+	return b.String()
+}

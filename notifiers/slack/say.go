@@ -1,0 +1,88 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Word is something to be said in a channel that belongs to no page.
+type Word struct {
+	// ID names it: said twice, it can be found.
+	ID string
+	// Channel is a name or an ID, Thread the ts of a message there that it follows.
+	Channel, Thread string
+	// Headline and Lines are plain text.
+	Headline string
+	Lines    []string
+	// Aloud shows what is said in a thread in the channel too.
+	Aloud bool
+	// Since says that it may have been said since then: it is looked for first. Zero: it
+	// was not.
+	Since time.Time
+}
+
+// message is how a Word looks.
+func (w *Word) message() message {
+	c := newComposer(escaped(oneLine(w.Headline), maxFallback))
+	c.section("*"+escaped(oneLine(w.Headline), maxHeader)+"*", maxSection)
+	lines := make([]string, len(w.Lines))
+	for i, line := range w.Lines {
+		lines[i] = escape(oneLine(line))
+	}
+	c.section(cutMrkdwn(strings.Join(lines, "\n"), maxSection), maxSection)
+	return c.message()
+}
+
+// Say says something and returns where. What Slack took and we have forgotten, because
+// this process or the network died meanwhile, is found by its ID and not said again,
+// where the history can be read.
+func (s *Slack) Say(ctx context.Context, w Word) (channelID, ts string, err error) {
+	at := place{channel: w.Channel, threadTS: w.Thread}
+	if !w.Since.IsZero() {
+		hit, ok, f := s.own().find(ctx, at, w.ID, w.Since)
+		if ok {
+			return hit.channelID, hit.ts, nil
+		}
+		if f != nil {
+			s.logger.Warn("it is not known whether this was said before, and it is said again", "channel", w.Channel, "text", w.Headline, "err", f)
+		}
+	}
+	got, f := s.own().send(ctx, at, post{id: w.ID, msg: w.message(), broadcast: w.Aloud})
+	if f != nil {
+		return "", "", fmt.Errorf("slack channel %q: %w", w.Channel, f)
+	}
+	return got.channelID, got.ts, nil
+}
+
+// Rewrite replaces what was said before, at the ts that Say returned.
+func (s *Slack) Rewrite(ctx context.Context, ts string, w Word) error {
+	if _, f := s.own().edit(ctx, place{channel: w.Channel, ts: ts}, post{id: w.ID, msg: w.message()}); f != nil {
+		return fmt.Errorf("slack channel %q: %w", w.Channel, f)
+	}
+	return nil
+}
+
+// maxAttached bounds a file that is attached.
+const maxAttached = 10 << 20
+
+// Attachment is a file in the thread of what was said before.
+type Attachment struct {
+	// Channel is an ID, Thread a ts, as Say returned them.
+	Channel, Thread string
+	Name, Title     string
+	Content         []byte
+}
+
+// Attach adds a file to a thread.
+func (s *Slack) Attach(ctx context.Context, a Attachment) error {
+	if len(a.Content) > maxAttached {
+		return fmt.Errorf("%s is too large to attach: %d bytes", a.Name, len(a.Content))
+	}
+	at := place{channel: a.Channel, threadTS: a.Thread}
+	if _, f := s.own().upload(ctx, at, &file{Name: a.Name, Title: a.Title, Content: a.Content}); f != nil {
+		return fmt.Errorf("attach %s: %w", a.Name, f)
+	}
+	return nil
+}
