@@ -8,8 +8,11 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -26,7 +29,12 @@ func Lint(d Dashboard) error {
 	}
 	l := linter{uid: d.UID, promql: parser.NewParser(parser.Options{}), ids: map[float64]string{}, alike: map[string]string{}}
 	l.head(d, content)
-	l.nulls("", content)
+	var empty []string
+	keysOfNull(&empty, content, "")
+	slices.Sort(empty)
+	for _, path := range empty {
+		l.fault("", "%s is null", path)
+	}
 	l.links("", content["links"])
 	l.variables(content)
 	l.grid(objects(content["panels"]))
@@ -50,7 +58,16 @@ func LintAll(ds []Dashboard) error {
 // the faults in their order.
 func each(ds []Dashboard, do func(Dashboard) error) error {
 	faults := make([]error, len(ds))
-	inParallel(len(ds), func(i int) { faults[i] = do(ds[i]) })
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, d := range ds {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			faults[i] = do(d)
+		})
+	}
+	wg.Wait()
 	return errors.Join(faults...)
 }
 
@@ -101,19 +118,19 @@ func (l *linter) head(d Dashboard, content map[string]any) {
 	}
 }
 
-// nulls finds keys without a value; only the first step of thresholds has none.
-func (l *linter) nulls(path string, v any) {
+// keysOfNull finds keys without a value; only the first step of thresholds has none.
+func keysOfNull(found *[]string, v any, path ...string) {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if v[key] == nil && (key != "value" || v["color"] == nil) {
-				l.fault("", "%s/%s is null", path, key)
+		for key, inner := range v {
+			if inner == nil && (key != "value" || v["color"] == nil) {
+				*found = append(*found, strings.Join(path, "/")+"/"+key)
 			}
-			l.nulls(path+"/"+key, v[key])
+			keysOfNull(found, inner, append(path, key)...)
 		}
 	case []any:
 		for i, inner := range v {
-			l.nulls(fmt.Sprintf("%s/%d", path, i), inner)
+			keysOfNull(found, inner, append(path, strconv.Itoa(i))...)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -46,26 +45,27 @@ put resources into Grafana 12 and later, such as grafanactl.`,
 		if *schema != "v1" && *schema != "v2" {
 			return fmt.Errorf("--schema %q: write v1 or v2", *schema)
 		}
-		cfg, boards, err := generate(cmd, *file)
+		cfg, in, err := dashboardInput(cmd, *file)
 		if err != nil {
 			return err
-		}
-		if err := dashboards.LintAll(boards); err != nil {
-			return fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was written: %w", err)
-		}
-		if *schema == "v2" {
-			if boards, err = dashboards.V2(boards); err != nil {
-				return err
-			}
 		}
 		dir := *out
 		if dir == "" {
 			dir = cfg.Dashboards.Out
 		}
-		if err := dashboards.Write(dir, boards); err != nil {
-			return fmt.Errorf("write dashboards: %w", err)
+		written, err := dashboards.WriteEach(dir, dashboards.Each(in, func(d dashboards.Dashboard) (dashboards.Dashboard, error) {
+			if err := dashboards.Lint(d); err != nil {
+				return d, fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was written: %w", err)
+			}
+			if *schema == "v2" {
+				return dashboards.V2(d)
+			}
+			return d, nil
+		}))
+		if err != nil {
+			return err
 		}
-		for _, d := range boards {
+		for _, d := range written {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", filepath.Join(dir, d.File), d.Title)
 		}
 		if *provisioning == "" {
@@ -117,27 +117,29 @@ func sampleInterval(cfg config.Config) time.Duration {
 	return slices.Max(intervals)
 }
 
-// generate makes the dashboards of a configuration.
-func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dashboard, error) {
+// dashboardInput reads what the dashboards of a configuration are generated from.
+func dashboardInput(cmd *cobra.Command, file string) (config.Config, dashboards.Input, error) {
 	cfg, err := config.Load(configPath(file))
 	if err != nil {
-		return config.Config{}, nil, err
+		return config.Config{}, dashboards.Input{}, err
 	}
 	objectives, err := rules.ReadObjectives(cfg.Rules.Objectives, "")
 	if err != nil {
-		return config.Config{}, nil, err
+		return config.Config{}, dashboards.Input{}, err
 	}
 	lib, err := library(cmd, file)
 	if err != nil {
+		return config.Config{}, dashboards.Input{}, err
+	}
+	return cfg, cfg.DashboardInput(objectives, lib), nil
+}
+
+// generate makes the dashboards of a configuration.
+func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dashboard, error) {
+	cfg, in, err := dashboardInput(cmd, file)
+	if err != nil {
 		return config.Config{}, nil, err
 	}
-	// Nearly all that is in memory is what will be written: a pass over it is cheap,
-	// and without more of them it would take twice the memory. The process ends with
-	// the command.
-	debug.SetGCPercent(25)
-	boards, err := dashboards.Build(cfg.DashboardInput(objectives, lib))
-	if err != nil {
-		return config.Config{}, nil, fmt.Errorf("build dashboards: %w", err)
-	}
-	return cfg, boards, nil
+	boards, err := dashboards.Build(in)
+	return cfg, boards, err
 }

@@ -156,18 +156,18 @@ func editByHand(t *testing.T, c *Client, uid string) {
 // checkV2 has Grafana check the second format and store nothing.
 func checkV2(t *testing.T, c *Client, ds []dashboards.Dashboard) {
 	t.Helper()
-	converted, err := dashboards.V2(ds)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range converted {
+	for _, d := range ds {
+		d, err := dashboards.V2(d)
+		if err != nil {
+			t.Fatal(err)
+		}
 		path := "/apis/dashboard.grafana.app/v2beta1/namespaces/default/dashboards?dryRun=All&fieldValidation=Strict"
 		var r map[string]any
 		if err := json.Unmarshal(d.JSON, &r); err != nil {
 			t.Fatal(err)
 		}
 		object(r["metadata"])["name"] = d.UID + "-v2"
-		err := c.ask(t.Context(), http.MethodPost, path, r, nil)
+		err = c.ask(t.Context(), http.MethodPost, path, r, nil)
 		if missing(err) {
 			t.Log("this Grafana has no v2beta1: the second format was not checked")
 			return

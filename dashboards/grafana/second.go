@@ -47,12 +47,12 @@ func (c *Client) compareSecond(ctx context.Context, g dashboards.Dashboard, d Di
 	if err := c.ask(ctx, http.MethodGet, path, nil, &have); err != nil {
 		return d, fmt.Errorf("read dashboard %s: %w", g.UID, err)
 	}
-	converted, err := dashboards.V2([]dashboards.Dashboard{g})
+	converted, err := dashboards.V2(g)
 	if err != nil {
 		return d, err
 	}
 	var want resource
-	if err := json.Unmarshal(converted[0].JSON, &want); err != nil {
+	if err := json.Unmarshal(converted.JSON, &want); err != nil {
 		return d, fmt.Errorf("read a generated dashboard: %w", err)
 	}
 	d.overwrite, d.Kind = true, Same

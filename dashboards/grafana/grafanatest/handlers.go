@@ -95,13 +95,13 @@ func (s *Server) getSecond(w http.ResponseWriter, uid string) {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	converted, err := dashboards.V2([]dashboards.Dashboard{{UID: uid, JSON: raw}})
+	converted, err := dashboards.V2(dashboards.Dashboard{UID: uid, JSON: raw})
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	var r map[string]any
-	if err := json.Unmarshal(converted[0].JSON, &r); err != nil {
+	if err := json.Unmarshal(converted.JSON, &r); err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return
 	}
