@@ -41,6 +41,8 @@ type Input struct {
 	// and a histogram without its suffix _bucket whose name ends in its unit,
 	// _seconds or _milliseconds. The defaults are DefaultSpanCalls and DefaultSpanDuration.
 	SpanCalls, SpanDuration string
+	// Extras are panels of the users' own: further rows of a service, and dashboards beside the generated ones.
+	Extras []Extra
 }
 
 // Dashboard is one generated dashboard.
@@ -53,8 +55,9 @@ type Dashboard struct {
 	JSON []byte
 }
 
-// Build generates the boards about all, a dashboard for each service and one for each
-// objective, in this order; services and objectives by name. The same input gives the same bytes; the order of the
+// Build generates the boards about all, a dashboard for each service, the users' own and
+// one for each objective, in this order; services and objectives by name, the users' own
+// by UID. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
 	var built []Dashboard
@@ -114,6 +117,13 @@ func (in Input) plans() ([]func() board, error) {
 	for _, s := range in.Services {
 		services[s] = append(services[s], nil...) // a key, also without objectives
 	}
+	extra, err := arrange(in.Extras)
+	if err != nil {
+		return nil, fmt.Errorf("build dashboards: %w", err)
+	}
+	for s := range extra.rows {
+		services[s] = append(services[s], nil...)
+	}
 	plans := []func() board{
 		func() board { return overview(in, objectives) },
 		func() board { return in.live(objectives) },
@@ -121,7 +131,17 @@ func (in Input) plans() ([]func() board, error) {
 		in.health,
 	}
 	for _, s := range slices.Sorted(maps.Keys(services)) {
-		plans = append(plans, func() board { return in.service(s, services[s]) })
+		plans = append(plans, func() board {
+			plan := in.service(s, services[s])
+			plan.rows = append(plan.rows, extra.rows[s]...)
+			return plan
+		})
+	}
+	for _, plan := range extra.boards {
+		plans = append(plans, func() board {
+			plan.datasource, plan.links = in.Datasource, in.boardLinks()
+			return plan
+		})
 	}
 	for _, o := range objectives {
 		plans = append(plans, func() board { return in.promise(o) })

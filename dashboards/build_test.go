@@ -14,8 +14,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-foundation-sdk/go/bargauge"
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/gauge"
+	"github.com/grafana/grafana-foundation-sdk/go/heatmap"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 	"github.com/grafana/grafana-foundation-sdk/go/stat"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
@@ -83,6 +86,9 @@ func registerKinds() {
 	runtime.RegisterPanelcfgVariant(stat.VariantConfig())
 	runtime.RegisterPanelcfgVariant(table.VariantConfig())
 	runtime.RegisterPanelcfgVariant(text.VariantConfig())
+	runtime.RegisterPanelcfgVariant(gauge.VariantConfig())
+	runtime.RegisterPanelcfgVariant(bargauge.VariantConfig())
+	runtime.RegisterPanelcfgVariant(heatmap.VariantConfig())
 }
 
 // grafana is how Grafana reads a dashboard: every key has to be one it knows.
@@ -161,7 +167,9 @@ func TestPanelIDsAreStable(t *testing.T) {
 // ids, panels beside and not upon each other, queries that parse, a description.
 func TestDashboardsAreProvisionable(t *testing.T) {
 	promql := parser.NewParser(parser.Options{})
-	for _, d := range build(t, sample()) {
+	in := sample()
+	in.Extras = extras()
+	for _, d := range build(t, in) {
 		t.Run(d.UID, func(t *testing.T) {
 			checkShape(t, d)
 			parsed := grafana(t, d)
@@ -285,27 +293,32 @@ func query1(t *testing.T, target any) prometheus.Dataquery {
 func TestOutlineGolden(t *testing.T) {
 	ds := build(t, sample())
 	for _, uid := range []string{"wt-overview", "wt-live", "wt-oncall", "wt-watchtower", "wt-svc-share", "wt-slo-share-availability"} {
-		var b strings.Builder
-		parsed := grafana(t, find(t, ds, uid))
-		fmt.Fprintf(&b, "%s (%s), %s, every %s\n%s\n", *parsed.Title, *parsed.Uid, parsed.Time.From, *parsed.Refresh, *parsed.Description)
-		fmt.Fprintf(&b, "tags %v\n", parsed.Tags)
-		for _, l := range parsed.Links {
-			fmt.Fprintf(&b, "link %s %s %v\n", l.Title, deref(l.Url), l.Tags)
-		}
-		for _, a := range parsed.Annotations.List {
-			if a.Expr != nil {
-				fmt.Fprintf(&b, "mark %s %s\n", a.Name, *a.Expr)
-			}
-		}
-		for _, p := range parsed.Panels {
-			if p.RowPanel != nil {
-				fmt.Fprintf(&b, "\n=== %s\n", *p.RowPanel.Title)
-				continue
-			}
-			outline(t, &b, p.Panel)
-		}
-		golden(t, uid+".golden.txt", b.String())
+		golden(t, uid+".golden.txt", outlineOf(t, find(t, ds, uid)))
 	}
+}
+
+func outlineOf(t *testing.T, d Dashboard) string {
+	t.Helper()
+	var b strings.Builder
+	parsed := grafana(t, d)
+	fmt.Fprintf(&b, "%s (%s), %s, every %s\n%s\n", *parsed.Title, *parsed.Uid, parsed.Time.From, *parsed.Refresh, *parsed.Description)
+	fmt.Fprintf(&b, "tags %v\n", parsed.Tags)
+	for _, l := range parsed.Links {
+		fmt.Fprintf(&b, "link %s %s %v\n", l.Title, deref(l.Url), l.Tags)
+	}
+	for _, a := range parsed.Annotations.List {
+		if a.Expr != nil {
+			fmt.Fprintf(&b, "mark %s %s\n", a.Name, *a.Expr)
+		}
+	}
+	for _, p := range parsed.Panels {
+		if p.RowPanel != nil {
+			fmt.Fprintf(&b, "\n=== %s\n", *p.RowPanel.Title)
+			continue
+		}
+		outline(t, &b, p.Panel)
+	}
+	return b.String()
 }
 
 func outline(t *testing.T, b *strings.Builder, p *dashboard.Panel) {

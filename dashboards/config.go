@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 
 	commoncfg "github.com/prometheus/common/config"
 )
@@ -12,6 +13,8 @@ import (
 type Config struct {
 	// Out is the folder for the generated files.
 	Out string `yaml:"out"`
+	// Extra are glob patterns of the users' own panels.
+	Extra []string `yaml:"extra"`
 	// Grafana is where dashboards are pushed to.
 	Grafana GrafanaConfig `yaml:"grafana"`
 }
@@ -29,7 +32,10 @@ type GrafanaConfig struct {
 
 // DefaultConfig returns the section as it is when the file leaves it out.
 func DefaultConfig() Config {
-	return Config{Out: "dashboards", Grafana: GrafanaConfig{Folder: "Watchtower", HTTPConfig: commoncfg.DefaultHTTPClientConfig}}
+	return Config{
+		Out: "dashboards", Extra: []string{"boards/*.yaml"},
+		Grafana: GrafanaConfig{Folder: "Watchtower", HTTPConfig: commoncfg.DefaultHTTPClientConfig},
+	}
 }
 
 // SetDirectory makes the paths of the section relative to dir.
@@ -44,6 +50,11 @@ func (c Config) Validate() error {
 	var faults []error
 	if c.Out == "" {
 		faults = append(faults, errors.New("dashboards.out is empty: name the folder for the generated files, for example dashboards"))
+	}
+	for _, pattern := range c.Extra {
+		if _, err := filepath.Match(pattern, ""); err != nil || pattern == "" {
+			faults = append(faults, fmt.Errorf("dashboards.extra: %q is not a valid pattern: name files, for example boards/*.yaml", pattern))
+		}
 	}
 	if c.Grafana.URL != "" {
 		if err := CheckGrafanaURL(c.Grafana.URL); err != nil {

@@ -1,7 +1,7 @@
 // Package dashboards draws the promises: from the same objectives as the
 // alerts it generates Grafana dashboards, one for each service and one overview
-// of all objectives. Nobody edits them by hand; who wants another panel makes a
-// dashboard of their own beside them.
+// of all objectives. Nobody edits them by hand; who wants another panel writes an
+// Extra, in Go or in YAML: further rows of a service, or a dashboard beside them.
 //
 // Build is a pure function: the same input gives the same bytes. Dashboards are
 // Grafana's classic JSON, ready for file provisioning. UIDs follow from the

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,9 @@ const (
 	figure
 	grid
 	words
+	dial
+	bars
+	heat
 )
 
 // panel is our vocabulary for one panel; build translates it into Grafana's.
@@ -46,7 +50,7 @@ type panel struct {
 	decimals           *float64
 	steps              []step
 	line               bool // draw the steps as lines
-	softMin, max       *float64
+	softMin, min, max  *float64
 	links              []link
 	names              []string // of a figure: texts for the values 0, 1, 2, …
 	span               string   // how far back it looks whatever the dashboard does, as 28d
@@ -107,6 +111,12 @@ func (p panel) build(id uint32, at dashboard.GridPos) (dashboard.Panel, error) {
 		built, err = p.grid()
 	case words:
 		built, err = text.NewPanelBuilder().Mode(text.TextModeMarkdown).Content(p.content).Build()
+	case dial:
+		built, err = p.dial()
+	case bars:
+		built, err = p.bars()
+	case heat:
+		built, err = p.heat()
 	default:
 		built, err = p.lines()
 	}
@@ -146,6 +156,9 @@ func (p panel) target(i int, q query) *prometheus.DataqueryBuilder {
 	b := prometheus.NewDataqueryBuilder().Expr(q.expr).RefId(string(rune('A' + i))).EditorMode(prometheus.QueryEditorModeCode).Datasource(datasource())
 	if p.kind == grid {
 		return b.Instant().Format(prometheus.PromQueryFormatTable)
+	}
+	if p.kind == heat {
+		return b.Range().Format(prometheus.PromQueryFormatHeatmap).LegendFormat(q.legend)
 	}
 	return b.Range().Format(prometheus.PromQueryFormatTimeSeries).LegendFormat(q.legend)
 }
@@ -191,6 +204,9 @@ func (p panel) lines() (dashboard.Panel, error) {
 		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
 	if p.decimals != nil {
 		b.Decimals(*p.decimals)
+	}
+	if p.min != nil {
+		b.Min(*p.min)
 	}
 	if p.max != nil {
 		b.Max(*p.max)
@@ -243,8 +259,12 @@ func (p panel) grid() (dashboard.Panel, error) {
 		ShowHeader(true).
 		Footer(common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{"sum"})).
 		NoValue("no data")
+	labeled := slices.ContainsFunc(p.columns, func(c column) bool { return !strings.HasPrefix(c.field, valueField) })
 	for i, c := range p.columns {
-		order[c.field], rename[c.field] = i, c.name
+		rename[c.field] = c.name
+		if labeled { // else labels stand first, as Grafana has them
+			order[c.field] = i
+		}
 		if properties := c.properties(); len(properties) > 0 {
 			b.OverrideByName(c.name, properties)
 		}
@@ -256,6 +276,10 @@ func (p panel) grid() (dashboard.Panel, error) {
 		}}).
 		Build()
 }
+
+// valueField is Grafana's name for the numbers of a table's only query; with
+// several queries a letter follows it.
+const valueField = "Value"
 
 // properties are what makes a column different from the others.
 func (c column) properties() []dashboard.DynamicConfigValue {

@@ -10,6 +10,7 @@ import (
 
 const (
 	overviewUID  = "wt-overview"
+	generatedPfx = "wt-" // of every UID that is ours
 	servicePfx   = "wt-svc-"
 	objectivePfx = "wt-slo-"
 	// maxUID is Grafana's limit.

@@ -50,7 +50,8 @@
 // An alert that names a playbook in its label `playbook` gets that one. Among
 // several that match, the first difference in this list decides:
 //
-//  1. a playbook of yours before an embedded one;
+//  1. a playbook of yours before an embedded one, and before a copy of an embedded
+//     one whose match was left as it is;
 //  2. more matched labels (of the best set of each);
 //  3. more of them compared exactly, not by regular expression;
 //  4. the id, in alphabetical order.

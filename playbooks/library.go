@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,6 +85,7 @@ func Load(dirs []string) (*Library, error) {
 	}
 	mine := readDirs(dirs, &faults)
 	for _, p := range mine {
+		p.standsIn = lib.byID[p.ID].Builtin && reflect.DeepEqual(lib.byID[p.ID].Match, p.Match)
 		lib.byID[p.ID] = p
 	}
 	inspect := inspector{lib: lib, parts: map[string]parts{}}
@@ -104,9 +106,11 @@ func Load(dirs []string) (*Library, error) {
 	return lib, errors.Join(faults...)
 }
 
-// rank puts a user's playbooks before the embedded ones.
+// rank puts a user's playbooks before the embedded ones. A copy of an embedded one
+// whose match nobody changed stays where that stood: what it matches by the way is
+// not for it to take from others.
 func rank(p Playbook) int {
-	if p.Builtin {
+	if p.Builtin || p.standsIn {
 		return 1
 	}
 	return 0
@@ -150,6 +154,19 @@ func readEmbedded(faults *[]error) []Playbook {
 		found = append(found, p)
 	}
 	return found
+}
+
+// Embedded returns the text of a playbook of the embedded library, to be copied and
+// changed.
+func Embedded(id string) ([]byte, error) {
+	if !validID(id) {
+		return nil, fmt.Errorf("copy a built-in playbook: %q is not an id", id)
+	}
+	text, err := embedded.ReadFile("library/" + id + ".md")
+	if err != nil {
+		return nil, fmt.Errorf("copy a built-in playbook: there is none with the id %s: %w", id, fs.ErrNotExist)
+	}
+	return text, nil
 }
 
 // readDirs reads the users' playbooks, in the order of the folders and then of the paths.

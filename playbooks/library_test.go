@@ -91,9 +91,9 @@ func TestMatchLibrary(t *testing.T) {
 		{"service=feed slo=feed-latency", "api-latency"},
 		{"service=feed slo=p99", "api-latency"},
 		{"slo=availability component=postgresql", "database-saturation"},
-		{"alertname=PostgresReplicationLag", "database-saturation"},
+		{"alertname=MySQLConnections", "database-saturation"},
 		{"slo=cache-hit-ratio", "cache-hit-ratio"},
-		{"component=redis slo=latency", "cache-hit-ratio"},
+		{"component=redis slo=latency", "redis-saturation"},
 		{"alertname=KafkaConsumerLag", "queue-backlog"},
 		{"slo=notification-freshness", "queue-backlog"},
 		{"component=third-party slo=availability", "third-party-down"},
@@ -106,6 +106,20 @@ func TestMatchLibrary(t *testing.T) {
 		{"alertname=BudgetSpent slo=feed-latency budget_spent=75%", "error-budget"},
 		{"alertname=BudgetGoneSoon slo=availability gone_within=6h", "error-budget"},
 		{"alertname=WatchtowerStalled check=outbox service=watchtower severity=page", "watchtower-stalled"},
+		{"component=redis alertname=RedisMemory", "redis-saturation"},
+		{"alertname=RedisEvictions", "cache-hit-ratio"},
+		{"component=memcached alertname=MemcachedConnections", "cache-hit-ratio"},
+		{"alertname=CacheStampede", "cache-hit-ratio"},
+		{"alertname=FeedStampede", "cache-refresh-storm"},
+		{"component=postgresql alertname=PostgresConnections", "database-saturation"},
+		{"alertname=ReplicationLag", "replication-lag"},
+		{"component=host alertname=HostCPU", "host-saturation"},
+		{"alertname=NodeDiskFull", "host-saturation"},
+		{"component=http alertname=GatewayRefuses", "gateway-saturation"},
+		{"slo=logins-answered alertname=LoginBudgetBurn", "login-fails"},
+		{"slo=logins-answered alertname=TelemetryLost", "telemetry-lost"},
+		{"component=cdn alertname=CDNErrors", "origin-flood"},
+		{"slo=partners-answer alertname=PartnersBudgetBurn", "third-party-down"},
 		{"alertname=FeatureFlagStale", ""},
 	} {
 		if p, _ := lib.Match(labels(c.labels)); p.ID != c.want {
@@ -137,11 +151,49 @@ func TestLoadReplacesAndKeeps(t *testing.T) {
 	if p, ok := lib.Find("api-error-rate"); !ok || !p.Builtin {
 		t.Errorf("api-error-rate is %+v, want the embedded one", p)
 	}
-	if n := len(lib.All()); n != 13 {
-		t.Errorf("there are %d playbooks, want twelve of the library and one", n)
+	if n := len(lib.All()); n != 20 {
+		t.Errorf("there are %d playbooks, want nineteen of the library and one", n)
 	}
 	if _, err := Load([]string{filepath.Join(dir, "mine.md")}); err != nil {
 		t.Errorf("a file named outright: %v", err)
+	}
+}
+
+// A copy of a built-in playbook, made to fill in one's own places, does not take the
+// alerts of other built-in ones: "=~.*error.*" is no better a match for being copied.
+func TestCopyStandsInForBuiltin(t *testing.T) {
+	dir := t.TempDir()
+	text, err := Embedded("api-error-rate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "api-error-rate.md", string(text))
+	for _, c := range []struct{ labels, want string }{
+		{"slo=availability alertname=Burn", "api-error-rate"},
+		{"slo=availability alertname=TelemetryLost", "telemetry-lost"},
+		{"component=redis alertname=RedisErrors", "redis-saturation"},
+	} {
+		p, _ := load(t, dir).Match(labels(c.labels))
+		if p.ID != c.want || p.Builtin != (c.want != "api-error-rate") {
+			t.Errorf("%s gets %s of %s, want %s", c.labels, p.ID, p.Source, c.want)
+		}
+	}
+	// One whose match was changed is the user's in full.
+	write(t, dir, "api-error-rate.md", strings.Replace(string(text), "  - category:", "  - alertname: TelemetryLost\n  - category:", 1))
+	if p, _ := load(t, dir).Match(labels("alertname=TelemetryLost")); p.ID != "api-error-rate" {
+		t.Errorf("TelemetryLost gets %s", p.ID)
+	}
+}
+
+func TestEmbedded(t *testing.T) {
+	text, err := Embedded("api-latency")
+	if err != nil || !strings.HasPrefix(string(text), "---\nid: api-latency\n") {
+		t.Errorf("%.40s, %v", text, err)
+	}
+	for _, id := range []string{"gone", "../library/api-latency", ""} {
+		if _, err := Embedded(id); err == nil {
+			t.Errorf("%q was found", id)
+		}
 	}
 }
 
@@ -184,8 +236,9 @@ func TestLibraryIsComplete(t *testing.T) {
 	inspect := inspector{lib: lib, parts: map[string]parts{}}
 	today := time.Now()
 	want := []string{
-		"api-error-rate", "api-latency", "autoscaling-at-max", "cache-hit-ratio", "database-saturation",
-		"error-budget", "no-traffic", "queue-backlog", "telemetry-lost", "third-party-down", "traffic-spike", "watchtower-stalled",
+		"api-error-rate", "api-latency", "autoscaling-at-max", "cache-hit-ratio", "cache-refresh-storm", "database-saturation",
+		"error-budget", "gateway-saturation", "host-saturation", "login-fails", "no-traffic", "origin-flood", "queue-backlog",
+		"redis-saturation", "replication-lag", "telemetry-lost", "third-party-down", "traffic-spike", "watchtower-stalled",
 	}
 	var ids []string
 	for _, p := range lib.All() {

@@ -51,6 +51,7 @@ type Playbook struct {
 	// Builtin says that it belongs to the embedded library.
 	Builtin bool
 
+	standsIn bool           // in place of an embedded one, with the same match
 	keys     map[string]int // line of Source on which the front matter gives a key
 	bodyLine int            // line of Source on which Body begins
 	hash     string         // of the text before Fill; "" when it was not filled

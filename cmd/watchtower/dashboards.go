@@ -22,8 +22,9 @@ func newDashboardsBuild() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Write the dashboards as JSON files that Grafana provisions as they are",
-		Long: `Writes the dashboards of your objectives, each to a file of its own. The files are the
-same from run to run while the objectives are, so they can be committed and compared.
+		Long: `Writes the dashboards of your objectives, and those that the files of dashboards.extra
+describe, each to a file of its own. The files are the same from run to run while the
+objectives are, so they can be committed and compared.
 
 With --provisioning the files that make Grafana read them are written as well: name
 Grafana's own folder of that name, such as /etc/grafana/provisioning. One says where the
@@ -127,11 +128,15 @@ func dashboardInput(cmd *cobra.Command, file string) (config.Config, dashboards.
 	if err != nil {
 		return config.Config{}, dashboards.Input{}, err
 	}
+	extras, err := dashboards.ReadExtras(cfg.Dashboards.Extra)
+	if err != nil {
+		return config.Config{}, dashboards.Input{}, err
+	}
 	lib, err := library(cmd, file)
 	if err != nil {
 		return config.Config{}, dashboards.Input{}, err
 	}
-	return cfg, cfg.DashboardInput(objectives, lib), nil
+	return cfg, cfg.DashboardInput(objectives, extras, lib), nil
 }
 
 // generate makes the dashboards of a configuration.

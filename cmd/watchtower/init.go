@@ -6,35 +6,67 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/watchtower-hub/watchtower/examples"
+	"github.com/watchtower-hub/watchtower/rules/kits"
 )
 
 func newInit() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Write a working configuration to start from",
 		Long: `Writes watchtower.yaml, two objectives files, a Prometheus rule file and a playbook
-into DIR. Files that exist are never overwritten.`,
-		Example: "  watchtower init my-watchtower && watchtower check --config my-watchtower/watchtower.yaml",
-		Args:    exactly("DIR"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+into DIR. Files that exist are never overwritten.
+
+With --kit it adds what is known about components: objectives, rules with a soft and a
+hard threshold, a dashboard, playbooks, and the job or receiver that brings their
+metrics. Where DIR has a watchtower.yaml already, the kits are added to it.`,
+		Example: `  watchtower init my-watchtower && watchtower check --config my-watchtower/watchtower.yaml
+  watchtower init --list-kits
+  watchtower init --kit redis,postgresql my-watchtower`,
+	}
+	names := cmd.Flags().StringSlice("kit", nil, "add these component kits (help lists them)")
+	list := cmd.Flags().Bool("list-kits", false, "list the component kits and write nothing")
+	team := cmd.Flags().String("team", "backend", "who owns the alerts of the kits")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if *list || slices.Contains(*names, "help") {
+			return nil
+		}
+		return exactly("DIR")(cmd, args)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		out := cmd.OutOrStdout()
+		if *list || slices.Contains(*names, "help") {
+			return listKits(out)
+		}
+		chosen, err := kits.Find(*names...)
+		if err != nil {
+			return err
+		}
+		config := filepath.Join(args[0], "watchtower.yaml")
+		_, err = os.Stat(config)
+		if err != nil || len(chosen) == 0 {
 			files, err := writeExample(args[0])
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
 			for _, f := range files {
 				fmt.Fprintln(out, "wrote", f)
 			}
-			config := filepath.Join(args[0], "watchtower.yaml")
-			fmt.Fprintf(out, "\nNext:\n  %[1]s check --config %[2]s\n  %[1]s serve --config %[2]s\n", program(os.Args[0]), config)
-			return nil
-		},
+		}
+		if len(chosen) > 0 {
+			if err := addKits(out, args[0], *team, chosen); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(out, "\nNext:\n  %[1]s check --config %[2]s\n  %[1]s serve --config %[2]s\n", program(os.Args[0]), config)
+		return nil
 	}
+	return cmd
 }
 
 // program is how this program was called, so that the commands it prints work as they

@@ -45,7 +45,7 @@ func (a *App) dashboardPages(zone *time.Location) *viewer.Viewer {
 func (a *App) drawAnew() {
 	files := a.current.Load()
 	generate := sync.OnceValues(func() ([]*viewer.Board, error) {
-		all, err := dashboards.Build(dashboards.Input{Objectives: files.Objectives, ExternalURL: a.URL(), Playbook: a.playbookID})
+		all, err := dashboards.Build(dashboards.Input{Objectives: files.Objectives, Extras: files.Extras, ExternalURL: a.URL(), Playbook: a.playbookID})
 		if err != nil {
 			return nil, err
 		}

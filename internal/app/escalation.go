@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,6 +63,9 @@ type escalator struct {
 	// watched are incidents that were open, since when, and may have receivers to be
 	// told of the end. Only run's goroutine touches it.
 	watched map[string]time.Time
+	// seen are when actions were first found due that are due at once, whenever they are
+	// found: by incident and action. Only run's goroutine touches it.
+	seen map[string]map[string]time.Time
 }
 
 // turn is an instance's place among its peers: a step that falls due is the first
@@ -129,7 +133,8 @@ func (a *App) escalate(ctx context.Context) error {
 
 // run returns when ctx has ended and nothing is under way any more.
 func (e *escalator) run(ctx context.Context) error {
-	e.busy, e.watched, e.finished = map[string]bool{}, map[string]time.Time{}, make(chan struct{}, 1)
+	e.busy, e.finished = map[string]bool{}, make(chan struct{}, 1)
+	e.watched, e.seen = map[string]time.Time{}, map[string]map[string]time.Time{}
 	now := time.Now()
 	for _, in := range e.log.List(incidents.Filter{Since: now.Add(-afterEnd)}) {
 		e.watch(in.ID, now)
@@ -187,6 +192,7 @@ func (e *escalator) lookAt(ctx context.Context, now time.Time) time.Time {
 		}
 		in, ok := e.log.Told(id)
 		if !ok || in.ID != id || in.State != incidents.StateResolved || now.Sub(in.ResolvedAt) > afterEnd || l.at(ctx, in) {
+			delete(e.seen, id)
 			delete(e.watched, id) // It is over, or another incident has taken it in.
 		}
 	}
@@ -222,7 +228,7 @@ func (l *look) at(ctx context.Context, in incidents.Incident) (nothing bool) {
 		return false
 	}
 	due, ask := c.policy.Due(c.facts(l.exhausted), l.now)
-	due, wait := c.ripe(due, l.turn)
+	due, wait := l.ripe(c, due)
 	for _, t := range []time.Time{ask, wait} {
 		if !t.IsZero() && t.Before(l.next) {
 			l.next = t
@@ -236,9 +242,9 @@ func (l *look) at(ctx context.Context, in incidents.Incident) (nothing bool) {
 
 // ripe are the actions that are this instance's to carry out now, and when the next of
 // the others may be.
-func (c *climb) ripe(due []escalation.Action, t turn) (ours []escalation.Action, next time.Time) {
+func (l *look) ripe(c climb, due []escalation.Action) (ours []escalation.Action, next time.Time) {
 	for _, a := range due {
-		at := a.At.Add(t.wait(a.Attempt))
+		at := l.since(c.incident.ID, a).Add(l.turn.wait(a.Attempt))
 		if c.awaitsPage(a) {
 			at = at.Add(pageTime)
 		}
@@ -249,6 +255,23 @@ func (c *climb) ripe(due []escalation.Action, t turn) (ours []escalation.Action,
 		}
 	}
 	return ours, next
+}
+
+// since is when an action fell due. What turns the clock of a policy is due whenever it is
+// looked for, and has been since the first time it was.
+func (l *look) since(incident string, a escalation.Action) time.Time {
+	switch a.Act {
+	case escalation.Begin, escalation.Pause, escalation.Resume:
+	default:
+		return a.At
+	}
+	if l.seen[incident] == nil {
+		l.seen[incident] = map[string]time.Time{}
+	}
+	if _, seen := l.seen[incident][a.ID]; !seen {
+		l.seen[incident][a.ID] = l.now
+	}
+	return l.seen[incident][a.ID]
 }
 
 // take are the actions that nobody is at work on. From then on somebody is.
@@ -281,8 +304,8 @@ func (e *escalator) leave(incident string, a escalation.Action) {
 // incidents and what is under way for this one.
 func (e *escalator) start(ctx context.Context, c climb, due []escalation.Action) {
 	e.working.Go(func() {
-		for _, a := range due {
-			if ctx.Err() == nil {
+		for i, a := range due {
+			if ctx.Err() == nil && (i == 0 || e.stands(c, a)) {
 				e.act(ctx, c, a)
 			}
 			e.leave(c.incident.ID, a)
@@ -292,6 +315,18 @@ func (e *escalator) start(ctx context.Context, c climb, due []escalation.Action)
 		default: // A look is due already.
 		}
 	})
+}
+
+// stands tells whether an action is due still: those before it took their time, and
+// somebody may have acknowledged meanwhile.
+func (e *escalator) stands(c climb, a escalation.Action) bool {
+	in, ok := e.log.Told(c.incident.ID)
+	if !ok {
+		return false
+	}
+	c.incident = in
+	due, _ := c.policy.Due(c.facts(e.exhausted), time.Now())
+	return slices.ContainsFunc(due, func(d escalation.Action) bool { return d.ID == a.ID && d.Act == a.Act })
 }
 
 // climb is an incident and the policy by which it climbs.
@@ -343,7 +378,7 @@ func (c *climb) labels() map[string]string {
 // facts are what a policy has to know.
 func (c *climb) facts(exhausted func([]string) bool) escalation.Incident {
 	out := escalation.Incident{
-		Severity: c.incident.Severity, Resolved: c.incident.ResolvedAt,
+		Severity: c.incident.Severity, Resolved: c.incident.ResolvedAt, Alerts: c.unflushed(),
 		Muted:           c.fires && c.group.State == notifiers.Suppressed,
 		BudgetExhausted: exhausted(c.incident.Objectives),
 	}
@@ -379,6 +414,23 @@ func (c *climb) facts(exhausted func([]string) bool) escalation.Incident {
 		}
 	}
 	return out
+}
+
+// unflushed are the beginnings of alerts that fire and that the log does not know yet: it
+// learns of them at the next flush of the group, which may be minutes away.
+func (c *climb) unflushed() (begun []time.Time) {
+	known := map[string]bool{}
+	for _, e := range c.incident.Events {
+		if e.Kind == incidents.Fired {
+			known[e.Data[incidents.DataFingerprint]] = true
+		}
+	}
+	for _, a := range c.group.Alerts {
+		if !known[a.Fingerprint] {
+			begun = append(begun, a.StartsAt)
+		}
+	}
+	return begun
 }
 
 // paged tells whether a page of the incident has reached Slack.

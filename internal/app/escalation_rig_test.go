@@ -142,6 +142,12 @@ func (i *instance) Broadcast(b []byte) {
 // pair runs a test in virtual time with two instances that page together.
 func pair(t *testing.T, policies string, test func(one, two *instance)) {
 	t.Helper()
+	pairWhere(t, policies, func(*instance) bool { return true }, test)
+}
+
+// pairWhere is a pair of which some see the alert.
+func pairWhere(t *testing.T, policies string, sees func(*instance) bool, test func(one, two *instance)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		h := &heard{began: time.Now(), fails: map[string]int{}}
 		one, two := newInstance(t, policies, h), newInstance(t, policies, h)
@@ -152,10 +158,14 @@ func pair(t *testing.T, policies string, test func(one, two *instance)) {
 			defer i.stop()
 		}
 		for _, i := range []*instance{one, two} {
-			i.fire(1)
+			if sees(i) {
+				i.fire(1)
+			}
 			time.Sleep(300 * time.Millisecond)
 		}
-		one.paged()
+		if sees(one) {
+			one.paged()
+		}
 		test(one, two)
 		time.Sleep(time.Second) // What was told arrives.
 	})

@@ -286,6 +286,62 @@ func TestTheOtherTriesWhatOneCannot(t *testing.T) {
 	})
 }
 
+// TestOnlyTheSecondSeesTheAlert has a Prometheus that posts to one of two: the first knows
+// the incident from its peer, and nothing fires there.
+func TestOnlyTheSecondSeesTheAlert(t *testing.T) {
+	pairWhere(t, ladder, func(i *instance) bool { return i.place.position == 1 }, func(one, two *instance) {
+		two.paged()
+		pass(13 * time.Minute)
+		two.said("16s The escalation policy page begins")
+		two.want("5m31s direct to U0ANN00001", "10m31s <@U0BOB00001> in the channel")
+		two.set(func() { two.fires[0].State = notifiers.Suppressed })
+		pass(20 * time.Minute)
+		two.set(func() { two.fires[0].State = notifiers.Active })
+		pass(12 * time.Minute)
+		if n := len(two.heard.said); n != 3 || !strings.HasSuffix(two.heard.said[2], " pagerduty") {
+			two.t.Errorf("after a silence: %q", two.heard.said)
+		}
+		one.want(two.heard.said...)
+	})
+}
+
+// TestAcknowledgedWhileACallHangs calls nobody after that.
+func TestAcknowledgedWhileACallHangs(t *testing.T) {
+	escalates(t, ladder, func(i *instance) {
+		i.fire(1)
+		i.paged()
+		pass(time.Minute)
+		i.stop()
+		time.Sleep(25 * time.Minute) // All steps fall due together.
+		i.heard.hang("direct to U0ANN00001")
+		i.start()
+		pass(5 * time.Second)
+		i.tell(incidents.Acknowledged, "ann")
+		pass(10 * time.Minute)
+		i.want()
+	})
+}
+
+// TestStormBetweenTwoFlushes counts alerts of which the log has not been told yet.
+func TestStormBetweenTwoFlushes(t *testing.T) {
+	const policies = `  page:
+    match: {severity: page}
+    steps:
+      - {after: 2m, notify: {receiver: storm}, if: {more_than: 5, within: 10m}}
+`
+	escalates(t, policies, func(i *instance) {
+		i.fire(1)
+		pass(time.Minute)
+		i.set(func() {
+			for n := range 10 {
+				i.fires[0].Alerts = append(i.fires[0].Alerts, notifiers.IncidentAlert{Fingerprint: fmt.Sprint("new", n), StartsAt: time.Now()})
+			}
+		})
+		pass(2 * time.Minute)
+		i.want("2m0s storm")
+	})
+}
+
 func TestTurns(t *testing.T) {
 	three := func(position int) turn { return turn{position: position, peers: 3, each: time.Second} }
 	for _, tc := range []struct {

@@ -8,6 +8,7 @@ import (
 
 	amconfig "github.com/prometheus/alertmanager/config"
 
+	"github.com/watchtower-hub/watchtower/dashboards"
 	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/playbooks"
@@ -22,6 +23,8 @@ type Files struct {
 	Alertmanager *amconfig.Config
 	// OnCall says who is on call, as far as files tell; nil if no file is named.
 	OnCall *oncall.Roster
+	// Extras are the panels of the users' own.
+	Extras []dashboards.Extra
 }
 
 // Read loads the configuration at path and every file it names. It opens no port
@@ -60,6 +63,13 @@ func Read(path string) (files Files, playbookFaults, err error) {
 		faults = append(faults, err, files.escalation())
 		_, err = cfg.Slack()
 		faults = append(faults, err)
+	}
+	if !cfg.broken["dashboards"] {
+		files.Extras, err = dashboards.ReadExtras(cfg.Dashboards.Extra)
+		note("dashboards.extra", err)
+		if err != nil {
+			files.Extras = nil // What is told with its line is not told once more by what is drawn of it.
+		}
 	}
 	if !cfg.broken["selfwatch"] {
 		if _, err := cfg.SelfWatch.Heartbeat.ReadURL(); err != nil && cfg.SelfWatch.Heartbeat.URLFile != "" {

@@ -21,6 +21,7 @@ const (
 	checkReviewed   = "reviewed"
 	checkObjectives = "objectives"
 	checkServer     = "server"
+	checkPanels     = "panels"
 )
 
 // Result is what `watchtower check` tells.
@@ -64,6 +65,7 @@ func Check(ctx context.Context, path string, o CheckOptions) Result {
 		c.dashboards(files)
 	}
 	c.onCall(files, o.Now)
+	c.panels(files)
 	if len(files.Objectives) == 0 && err == nil {
 		c.warn(lint.Place{}, checkObjectives, "no objectives: %v match no file, so nothing will page; write one (docs/objectives.md shows how)", files.Config.Rules.Objectives)
 	}
@@ -170,6 +172,21 @@ func (f Files) facts() lint.Facts {
 		facts.Jobs[job.JobName] = time.Duration(every)
 	}
 	return facts
+}
+
+// panels warns of panels for a service that no objective names: it gets a dashboard
+// by them alone, which may be a name that is written otherwise.
+func (c *checker) panels(files Files) {
+	known := map[string]bool{}
+	for _, o := range files.Objectives {
+		known[o.Service] = true
+	}
+	for _, x := range files.Extras {
+		if x.Board == nil && x.Service != "" && !known[x.Service] {
+			c.warn(lint.Place{File: x.File, Line: x.Line}, checkPanels,
+				"no objective names the service %s: these panels make a dashboard of their own for it; correct the name if that is not meant", x.Service)
+		}
+	}
 }
 
 // owner tells of an objective that pages and that nobody owns.

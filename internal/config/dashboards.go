@@ -13,9 +13,9 @@ import (
 const checkDashboards = "dashboards"
 
 // DashboardInput is what the dashboards of an instance are generated from.
-func (c Config) DashboardInput(objectives []rules.Objective, library *playbooks.Library) dashboards.Input {
+func (c Config) DashboardInput(objectives []rules.Objective, extras []dashboards.Extra, library *playbooks.Library) dashboards.Input {
 	return dashboards.Input{
-		Objectives: objectives, ExternalURL: c.Web.ExternalURL,
+		Objectives: objectives, Extras: extras, ExternalURL: c.Web.ExternalURL,
 		Playbook: func(labels map[string]string) (string, bool) {
 			p, ok := library.Match(labels)
 			return p.ID, ok
@@ -30,7 +30,7 @@ func (c *checker) dashboards(files Files) {
 		_, err := files.Config.GrafanaToken()
 		c.faults(checkConfig, err)
 	}
-	built, err := dashboards.Build(files.Config.DashboardInput(files.Objectives, files.Playbooks))
+	built, err := dashboards.Build(files.Config.DashboardInput(files.Objectives, files.Extras, files.Playbooks))
 	if err == nil {
 		err = errors.Join(dashboards.LintAll(built), dashboards.CheckFormat(built))
 	}

@@ -9,7 +9,7 @@ import (
 // csvColumns are the columns of CSV. Ratios are 0 to 1; what is not known is empty.
 func csvColumns() []string {
 	return []string{
-		"week", "team", "objective", "service", "promise", "outcome", "target", "achieved", "good", "bad", "total", "allowed",
+		"week", "team", "objective", "service", "promise", "outcome", "target", "achieved", "achieved_before", "good", "bad", "total", "allowed",
 		"budget_left", "worst_hour", "worst_hour_bad", "unknown_minutes", "corrected_minutes",
 	}
 }
@@ -38,7 +38,7 @@ func (row Row) csv(week string) []string {
 		corrected = exact(row.Uncorrected.Minutes)
 	}
 	return []string{
-		week, tame(row.Team), tame(row.ID), tame(row.Service), tame(row.Promise), string(row.Outcome), exact(row.Target), optional(row.Achieved),
+		week, tame(row.Team), tame(row.ID), tame(row.Service), tame(row.Promise), string(row.Outcome), exact(row.Target), optional(row.Achieved), optional(row.Before),
 		exact(row.Good), exact(row.Bad), exact(row.Total), exact(row.Allowed), optional(row.BudgetLeft), worst, worstBad, optional(row.UnknownMinutes), corrected,
 	}
 }

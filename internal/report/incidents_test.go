@@ -115,7 +115,7 @@ func TestOfOneTeam(t *testing.T) {
 		t.Errorf("the whole has changed: %+v", r)
 	}
 	lines := strings.Split(strings.TrimSpace(r.CSV()), "\n")
-	if len(lines) != 4 || lines[1] != `2026-W47,media,m,,"'=cmd, ""quoted""",kept,0.999,,0,0,0,0,,,,,0` {
+	if len(lines) != 4 || lines[1] != `2026-W47,media,m,,"'=cmd, ""quoted""",kept,0.999,,,0,0,0,0,,,,,0` {
 		t.Errorf("CSV:\n%s", strings.Join(lines, "\n"))
 	}
 }

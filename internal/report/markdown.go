@@ -17,11 +17,11 @@ func (r Report) Markdown() string {
 	}
 	for _, t := range r.Teams {
 		fmt.Fprintf(&b, "\n## %s\n\n", escape(t.Title()))
-		b.WriteString("| Promise | Result | Achieved | Target | Failures | Budget left | Worst hour |\n")
-		b.WriteString("| --- | --- | ---: | ---: | --- | ---: | --- |\n")
+		b.WriteString("| Promise | Result | Achieved | Week before | Target | Failures | Budget left | Worst hour |\n")
+		b.WriteString("| --- | --- | ---: | ---: | ---: | --- | ---: | --- |\n")
 		for _, row := range t.Rows {
-			fmt.Fprintf(&b, "| %s<br>`%s` | %s | %s | %s | %s | %s | %s |\n",
-				escape(row.Promise), strings.NewReplacer("`", "", "|", "", "\n", " ").Replace(row.ID), row.result(), row.AchievedWords(), Target(row.Target),
+			fmt.Fprintf(&b, "| %s<br>`%s` | %s | %s | %s | %s | %s | %s | %s |\n",
+				escape(row.Promise), strings.NewReplacer("`", "", "|", "", "\n", " ").Replace(row.ID), row.result(), row.AchievedWords(), row.BeforeWords(), Target(row.Target),
 				escape(row.Sentence), row.BudgetWords(), escape(row.WorstWords()))
 		}
 		for _, row := range t.Rows {
@@ -65,6 +65,14 @@ func (row Row) AchievedWords() string {
 		return "–"
 	}
 	return Achieved(*row.Achieved, row.Target)
+}
+
+// BeforeWords returns the share of good events in the week before, or a dash.
+func (row Row) BeforeWords() string {
+	if row.Before == nil {
+		return "–"
+	}
+	return Achieved(*row.Before, row.Target)
 }
 
 // BudgetWords returns the budget left and its period: "41% of 28d".

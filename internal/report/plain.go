@@ -35,7 +35,7 @@ func (row Row) plain() string {
 		sentences = append(sentences, row.Sentence)
 	}
 	if row.Achieved != nil {
-		sentences = append(sentences, row.AchievedWords()+" worked, "+Target(row.Target)+" was promised")
+		sentences = append(sentences, row.AchievedWords()+" worked, "+Target(row.Target)+" was promised"+row.since())
 	}
 	if row.Worst != nil {
 		sentences = append(sentences, "the worst hour was "+row.WorstWords())
@@ -50,6 +50,14 @@ func (row Row) plain() string {
 		sentences[i] = upperFirst(s)
 	}
 	return strings.Join(sentences, ". ") + "."
+}
+
+// since compares with the week before, where that says something else.
+func (row Row) since() string {
+	if row.Before == nil || row.BeforeWords() == row.AchievedWords() {
+		return ""
+	}
+	return "; the week before it was " + row.BeforeWords()
 }
 
 func (row Row) budgetSentence() string {

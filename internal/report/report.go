@@ -109,8 +109,9 @@ type Row struct {
 	Outcome  Outcome `json:"outcome"`
 	Sentence string  `json:"sentence"` // "about 41,000 of 3.2 million requests failed".
 
-	Achieved *float64 `json:"achieved"` // Good ÷ total over the week.
-	Good     float64  `json:"good"`     // Events; seconds for an objective that is a plain ratio.
+	Achieved *float64 `json:"achieved"`        // Good ÷ total over the week.
+	Before   *float64 `json:"achieved_before"` // The same over the week before; nil where nothing was counted then.
+	Good     float64  `json:"good"`            // Events; seconds for an objective that is a plain ratio.
 	Bad      float64  `json:"bad"`
 	Total    float64  `json:"total"`
 	Allowed  float64  `json:"allowed"` // Bad events that the target allows, each time by the target it had then.
@@ -283,10 +284,20 @@ func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
 	if bad <= t.Allowed*(1+rounding) {
 		row.Outcome = Kept
 	}
+	row.Before = achievedBefore(ctx, src, o.ID, week.from)
 	row.Burn = burn(bad, t.Allowed)
 	row.retargeted = math.Abs(t.Allowed-o.ErrorBudget()*t.Total) > rounding*t.Allowed
 	row.addHours(ctx, src, week)
 	return row
+}
+
+// achievedBefore is the share of good events over the week that ends at a time.
+func achievedBefore(ctx context.Context, src Source, id string, to time.Time) *float64 {
+	t, err := src.Tally(ctx, id, monday(to, -1), to)
+	if err != nil || t.Total <= 0 {
+		return nil
+	}
+	return new(t.Good / t.Total)
 }
 
 // rounding is how far floating point may be off: a target is met by exactly its share.

@@ -258,6 +258,9 @@ func (j *judge) ripe(a *Action) bool {
 		return false
 	case r.failures > 0:
 		a.At = r.failed.Add(min(firstRetry<<(r.failures-1), longestRetry))
+		if r.attempted.After(r.failed) && r.attempted.Add(Lease).After(a.At) {
+			a.At = r.attempted.Add(Lease) // Somebody tries again.
+		}
 	case !r.attempted.IsZero():
 		a.At = r.attempted.Add(Lease)
 	}
