@@ -45,7 +45,9 @@ func (a *App) dashboardPages(zone *time.Location) *viewer.Viewer {
 func (a *App) drawAnew() {
 	files := a.current.Load()
 	generate := sync.OnceValues(func() ([]*viewer.Board, error) {
-		all, err := dashboards.Build(dashboards.Input{Objectives: files.Objectives, Extras: files.Extras, ExternalURL: a.URL(), Playbook: a.playbookID})
+		in := files.Config.DashboardInput(files.Objectives, files.Extras, files.Playbooks)
+		in.ExternalURL = a.URL() // with the port that is really bound
+		all, err := dashboards.Build(in)
 		if err != nil {
 			return nil, err
 		}

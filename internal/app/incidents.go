@@ -148,6 +148,9 @@ func (a *App) burningSince(objective string, fired time.Time) time.Time {
 // reconcileIncidents resolves the incidents that ended while nobody looked: while the
 // program did not run, or where the group is gone from the route tree.
 func (a *App) reconcileIncidents(ctx context.Context) error {
+	if !a.restored(ctx) {
+		return nil
+	}
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
 	for {

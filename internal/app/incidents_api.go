@@ -30,7 +30,8 @@ const (
 // Incidents is the answer to GET /api/watchtower/v1/incidents.
 type Incidents struct {
 	Incidents []incidents.Incident `json:"incidents"`
-	// Times are those of the incidents listed, of all and of each service.
+	// Times are those of all incidents that were asked for, whether the limit lists them or
+	// not, of all and of each service.
 	Times    IncidentTimes   `json:"times"`
 	Services []IncidentTimes `json:"services"`
 }
@@ -77,8 +78,10 @@ func (a *App) serveIncidents(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
+	limit := f.Limit
+	f.Limit = 0
 	list := a.incidentLog.List(f)
-	answer := Incidents{Incidents: list, Times: timesOf(list, ""), Services: []IncidentTimes{}}
+	answer := Incidents{Incidents: list[:min(len(list), limit)], Times: timesOf(list, ""), Services: []IncidentTimes{}}
 	if list == nil {
 		answer.Incidents = []incidents.Incident{}
 	}

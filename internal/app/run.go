@@ -79,6 +79,9 @@ func (a *App) announce(ctx context.Context) error {
 // finishPages marks the pages of incidents that ended while we were away, or
 // while they were silenced, and keeps the figures of the others current.
 func (a *App) finishPages(ctx context.Context) error {
+	if !a.restored(ctx) {
+		return nil
+	}
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
 	for {
@@ -90,6 +93,17 @@ func (a *App) finishPages(ctx context.Context) error {
 			a.slack.Refresh(ctx, a.annotations())
 			timer.Reset(sweep)
 		}
+	}
+}
+
+// restored waits until objectives are judged again: before that, what does not fire is not
+// known to be over. It is false if ctx ends first.
+func (a *App) restored(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-a.engine.Ready():
+		return true
 	}
 }
 

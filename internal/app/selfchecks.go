@@ -49,7 +49,7 @@ func (a *App) selfChecks(files config.Files) ([]selfwatch.Check, error) {
 			Meaning: "The alerts of rule files reach nobody while this lasts; objectives are judged on their own.",
 			Advice:  "/api/v1/rules shows the groups and how long they take; take slow queries out, or give their group a longer interval.",
 		}, {
-			Name: "outbox", Title: "Messages do not reach Slack", Every: pace, Direct: true, Look: lookAtOutbox(a.slack.Stats, delivery),
+			Name: "outbox", Title: "Messages do not reach Slack", Every: pace, Direct: true, Look: lookAtOutbox(a.slack.Stats, a.started, delivery),
 			Meaning: "Nobody is paged in Slack while this lasts.",
 			Advice:  "Watch /incidents by hand. /status names Slack's last answer: repair token, channel or network, and all that waits is sent.",
 		}, {
@@ -148,8 +148,9 @@ func lookAtRules(turns func() []ruleTurn) selfwatch.Look {
 }
 
 // lookAtOutbox tells whether messages leave: none waits for longer than after, and the
-// last one that Slack refused for good was followed by one that it took.
-func lookAtOutbox(stats func() slack.Stats, after time.Duration) selfwatch.Look {
+// last one that Slack refused for good was followed by one that it took. What waits since
+// before the start has been tried since then alone.
+func lookAtOutbox(stats func() slack.Stats, started time.Time, after time.Duration) selfwatch.Look {
 	var refusals int64
 	var refused slack.Stats // at the last of them
 	return func(context.Context) (bool, time.Time, string) {
@@ -161,8 +162,9 @@ func lookAtOutbox(stats func() slack.Stats, after time.Duration) selfwatch.Look 
 		if box.LastError != "" {
 			why += " (" + box.LastError + ")"
 		}
-		if box.Depth > 0 && box.Oldest > after {
-			return false, now.Add(-box.Oldest), why
+		waited := min(box.Oldest, now.Sub(started))
+		if box.Depth > 0 && waited > after {
+			return false, now.Add(-waited), why
 		}
 		at := refused.LastErrorAt
 		if !at.IsZero() && !box.LastSentAt.After(at) && now.Sub(at) > after && now.Sub(at) < refusedFor {

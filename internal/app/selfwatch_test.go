@@ -226,7 +226,7 @@ func TestDiskAndEvaluationAreLookedAt(t *testing.T) {
 func TestLookAtOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var box slack.Stats
-		look := lookAtOutbox(func() slack.Stats { return box }, 2*time.Minute)
+		look := lookAtOutbox(func() slack.Stats { return box }, time.Now().Add(-time.Hour), 2*time.Minute)
 		expect := func(what string, want bool, parts ...string) {
 			t.Helper()
 			ok, since, why := look(t.Context())
@@ -246,6 +246,10 @@ func TestLookAtOutbox(t *testing.T) {
 		expect("messages wait for too long", false, "Slack takes no messages", "HTTP 503")
 		if _, since, _ := look(t.Context()); time.Since(since) != box.Oldest {
 			t.Errorf("since %s, want the age of the oldest message", since)
+		}
+		young := lookAtOutbox(func() slack.Stats { return box }, time.Now().Add(-time.Minute), 2*time.Minute)
+		if ok, _, why := young(t.Context()); !ok {
+			t.Errorf("a minute after a start, of what waits since before: %s", why)
 		}
 		box = slack.Stats{Sent: 3, LastSentAt: time.Now(), LastErrorAt: box.LastErrorAt, LastError: box.LastError}
 		expect("they are sent", true)

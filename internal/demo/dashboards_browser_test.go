@@ -22,7 +22,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// With -screenshots DIR the pictures that docs/dashboards.md shows are taken anew, which
+// With -screenshots DIR the pictures that docs/viewer.md shows are taken anew, which
 // takes as long as the story: go test -tags integration ./internal/demo -screenshots ../../docs/images.
 var screenshots = flag.String("screenshots", "", "folder to write pictures of dashboards to")
 

@@ -25,36 +25,59 @@ type Made struct{ Name, URL string }
 type Tracker func(ctx context.Context, i Issue) (Made, error)
 
 var (
-	heading  = regexp.MustCompile(`^#{1,6} +(.*?)\s*$`)
-	item     = regexp.MustCompile(`^(\s*[-*+] +\[ \] +)(.*?)\s*$`)
-	exported = regexp.MustCompile(`\(\[[^\]]*\]\(https?://[^)\s]+\)\)$`)
-	page     = regexp.MustCompile(`\[its page\]\((https?://[^)\s]+)\)`)
-	escaped  = regexp.MustCompile(`\\([[:punct:]])`)
+	heading = regexp.MustCompile(`^(#{1,6}) +(.*?)\s*$`)
+	item    = regexp.MustCompile(`^(\s*[-*+] +\[ \] +)(.*?)\s*$`)
+	fence   = regexp.MustCompile("^\\s*(?:(`{3,})[^`]*|(~{3,}).*)$")
+	page    = regexp.MustCompile(`\[its page\]\((https?://[^)\s]+)\)`)
+	escaped = regexp.MustCompile(`\\([[:punct:]])`)
 )
 
-// section is the heading above the checklist.
-const section = "Follow-ups"
+// section is the heading above the checklist, exported what stands behind an item that is
+// an issue: people write links there too, and see no comment.
+const (
+	section  = "Follow-ups"
+	exported = "<!-- exported -->"
+)
 
 // open are the lines of items that are to become issues.
 func open(lines []string) []int {
 	var out []int
-	inside, fenced := false, false
+	level, code := 0, "" // of the section's heading, 0 outside of it; and the fence of the code around
 	for i, line := range lines {
-		if strings.HasPrefix(strings.TrimSpace(line), "```") {
-			fenced = !fenced
+		if m := fence.FindStringSubmatch(line); m != nil {
+			code = within(code, m[1]+m[2])
+			continue
 		}
-		if fenced {
+		if code != "" {
 			continue
 		}
 		if m := heading.FindStringSubmatch(line); m != nil {
-			inside = m[1] == section
+			switch depth := len(m[1]); {
+			case m[2] == section:
+				level = depth
+			case depth <= level:
+				level = 0
+			}
 			continue
 		}
-		if m := item.FindStringSubmatch(line); inside && m != nil && m[2] != "" && !exported.MatchString(m[2]) {
+		if m := item.FindStringSubmatch(line); level > 0 && m != nil && m[2] != "" && !strings.HasSuffix(m[2], exported) {
 			out = append(out, i)
 		}
 	}
 	return out
+}
+
+// within is the fence of the code behind another fence: code ends with one of its own
+// kind that is no shorter.
+func within(code, next string) string {
+	switch {
+	case code == "":
+		return next
+	case next[0] == code[0] && len(next) >= len(code):
+		return ""
+	default:
+		return code
+	}
 }
 
 // Items are the titles of what Export would make.
@@ -81,7 +104,7 @@ func Export(ctx context.Context, document string, track Tracker, save func(docum
 			return all, fmt.Errorf("%q: %w", title, err)
 		}
 		all = append(all, made)
-		lines[i] = strings.TrimRight(lines[i], " \t\r") + " ([" + made.Name + "](" + made.URL + "))"
+		lines[i] = strings.TrimRight(lines[i], " \t\r") + " ([" + made.Name + "](" + made.URL + ")) " + exported
 		if err := save(strings.Join(lines, "\n")); err != nil {
 			return all, fmt.Errorf("%s was made, and its link could not be written down: %w", made.URL, err)
 		}
@@ -94,7 +117,7 @@ func about(lines []string) string {
 	body, link := "A follow-up of an incident.", ""
 	for _, line := range lines {
 		if m := heading.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, "# ") {
-			body = "A follow-up of: " + plain(m[1])
+			body = "A follow-up of: " + plain(m[2])
 		}
 		if m := page.FindStringSubmatch(line); m != nil && link == "" {
 			link = "\n\n" + m[1]

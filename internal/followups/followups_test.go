@@ -27,12 +27,23 @@ const document = `# Incident 42: Sharing \[a\] post &amp; more
 
 - [ ] Alert on the canary\*, says Kim.
 - [x] done already
-- [ ] made before ([owner/repo#7](https://github.com/owner/repo/issues/7))
+- [ ] made before ([owner/repo#7](https://github.com/owner/repo/issues/7)) <!-- exported -->
   * [ ] nested
 - [ ]
 ` + "```" + `
 - [ ] an example
+~~~
+- [ ] still code
+` + "```` " + `
+` + "```inline``` and on" + `
+
+### Later
+
+- [ ] Read the ([runbook](https://wiki.example.org/runbook))
+~~~ sh
+- [ ] other code
 ` + "```" + `
+~~~
 
 ## Roles
 
@@ -40,7 +51,7 @@ const document = `# Incident 42: Sharing \[a\] post &amp; more
 `
 
 func TestItems(t *testing.T) {
-	if diff := cmp.Diff([]string{"Alert on the canary*, says Kim.", "nested"}, Items(document)); diff != "" {
+	if diff := cmp.Diff([]string{"Alert on the canary*, says Kim.", "nested", "Read the ([runbook](https://wiki.example.org/runbook))"}, Items(document)); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 }
@@ -64,14 +75,15 @@ func TestExportGoesOnWhereItStopped(t *testing.T) {
 		t.Fatalf("%v, %v", made, err)
 	}
 	fail = nil
-	if made, err = Export(t.Context(), saved, track, save); err != nil || len(made) != 1 {
+	if made, err = Export(t.Context(), saved, track, save); err != nil || len(made) != 2 {
 		t.Fatalf("%v, %v", made, err)
 	}
 	if made, err = Export(t.Context(), saved, track, save); err != nil || len(made) != 0 {
 		t.Fatalf("again: %v, %v", made, err)
 	}
-	want := strings.Replace(document, "says Kim.", "says Kim. ([OPS-1](https://jira.example.org/browse/OPS-1))", 1)
-	want = strings.Replace(want, "* [ ] nested", "* [ ] nested ([OPS-3](https://jira.example.org/browse/OPS-3))", 1)
+	want := strings.Replace(document, "says Kim.", "says Kim. ([OPS-1](https://jira.example.org/browse/OPS-1)) <!-- exported -->", 1)
+	want = strings.Replace(want, "* [ ] nested", "* [ ] nested ([OPS-3](https://jira.example.org/browse/OPS-3)) <!-- exported -->", 1)
+	want = strings.Replace(want, "wiki.example.org/runbook))", "wiki.example.org/runbook)) ([OPS-4](https://jira.example.org/browse/OPS-4)) <!-- exported -->", 1)
 	if diff := cmp.Diff(want, saved); diff != "" {
 		t.Errorf("the document (-want +got):\n%s", diff)
 	}
@@ -80,7 +92,7 @@ func TestExportGoesOnWhereItStopped(t *testing.T) {
 		t.Errorf("the issue (-want +got):\n%s", diff)
 	}
 	full := errors.New("disk full")
-	if _, err := Export(t.Context(), document, track, func(string) error { return full }); !errors.Is(err, full) || !strings.Contains(err.Error(), "OPS-4 was made") {
+	if _, err := Export(t.Context(), document, track, func(string) error { return full }); !errors.Is(err, full) || !strings.Contains(err.Error(), "OPS-5 was made") {
 		t.Errorf("a link that cannot be written down: %v", err)
 	}
 }

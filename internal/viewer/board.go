@@ -1,8 +1,11 @@
 package viewer
 
 import (
+	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +22,19 @@ type Board struct {
 	// board is tagged watchtower-service and called "Service NAME".
 	Service string
 
+	// packed is its JSON, compressed: of thousands of dashboards few are looked at.
+	packed []byte
+	graphs []graphLink
+}
+
+// graphLink is a link of a graph, as it is written.
+type graphLink struct {
+	url   string
+	panel int64
+}
+
+// content is what a page is made of.
+type content struct {
 	from, to  string
 	refresh   time.Duration
 	sections  []section
@@ -59,23 +75,65 @@ func Parse(raw []byte) (*Board, error) {
 	if j.UID == "" {
 		return nil, errors.New("read dashboard: it has no uid; write it in Grafana's classic JSON")
 	}
-	b := &Board{UID: j.UID, Title: j.Title, Tags: j.Tags, from: j.Time.From, to: j.Time.To, variables: j.Templating.List, links: j.Links}
-	if b.Title == "" {
-		b.Title = j.UID
-	}
+	b := &Board{UID: j.UID, Title: orElse(j.Title, j.UID), Tags: j.Tags}
 	if service, ok := strings.CutPrefix(b.Title, "Service "); ok && slices.Contains(b.Tags, serviceTag) {
 		b.Service = service
 	}
-	if odd != nil {
-		b.fault = "A part of this dashboard could not be read and is left out: " + odd.Error() + "."
-	}
 	purpose, _, _ := strings.Cut(j.Description, generated)
 	b.Purpose = strings.TrimSpace(purpose)
-	if d, err := parseDuration(text(j.Refresh)); err == nil {
-		b.refresh = d
+	for _, s := range contentOf(&j, odd).sections {
+		for _, p := range s.panels {
+			for _, l := range p.Links {
+				if p.Type == "timeseries" {
+					b.graphs = append(b.graphs, graphLink{l.URL, p.ID})
+				}
+			}
+		}
 	}
-	b.sections = sectionsOf(j.Panels)
+	if b.packed, err = pack(raw); err != nil {
+		return nil, fmt.Errorf("keep dashboard: %w", err)
+	}
 	return b, nil
+}
+
+func pack(raw []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(raw); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(out.Bytes()), nil
+}
+
+// open reads the dashboard again.
+func (b *Board) open() (content, error) {
+	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(b.packed)))
+	if err != nil {
+		return content{}, fmt.Errorf("open dashboard %s: %w", b.UID, err)
+	}
+	var j boardJSON
+	odd, err := lenient(raw, &j)
+	if err != nil {
+		return content{}, fmt.Errorf("open dashboard %s: %w", b.UID, err)
+	}
+	return contentOf(&j, odd), nil
+}
+
+func contentOf(j *boardJSON, odd error) content {
+	c := content{from: j.Time.From, to: j.Time.To, variables: j.Templating.List, links: j.Links, sections: sectionsOf(j.Panels)}
+	if d, err := parseDuration(text(j.Refresh)); err == nil {
+		c.refresh = d
+	}
+	if odd != nil {
+		c.fault = "A part of this dashboard could not be read and is left out: " + odd.Error() + "."
+	}
+	return c
 }
 
 // sectionsOf puts panels into the rows that they stand in.

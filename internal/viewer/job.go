@@ -70,6 +70,7 @@ func (r *request) begin(ctx context.Context, in instance) *job {
 	j.panel = Panel{
 		ID: in.panel.ID, Anchor: strconv.FormatInt(in.panel.ID, 10), Kind: in.panel.Type, Title: in.scope.words(in.panel.Title),
 		Description: markdown(in.scope.words(in.panel.Description)), Width: in.panel.GridPos.W, Height: in.panel.GridPos.H,
+		Right: 2*in.panel.GridPos.X+in.panel.GridPos.W > gridWidth,
 	}
 	if in.nth > 0 {
 		j.panel.Anchor += "-" + strconv.Itoa(in.nth+1)

@@ -72,13 +72,18 @@ func calcWord(calc string) string {
 // placeholder is a label in the format of a legend.
 var placeholder = regexp.MustCompile(`\{\{\s*([^}\s]+)\s*\}\}`)
 
+// unnamed is the name of a series that has none of the labels in its format, such as the
+// zero of "or vector(0)".
+const unnamed = "none"
+
 // nameOf returns the name of a series: by the format that the query has, else by its
 // labels.
 func nameOf(s Series, format string) string {
 	if format != "" && format != "__auto" {
-		return placeholder.ReplaceAllStringFunc(format, func(match string) string {
+		name := placeholder.ReplaceAllStringFunc(format, func(match string) string {
 			return s.Labels[placeholder.FindStringSubmatch(match)[1]]
 		})
+		return orElse(strings.TrimSpace(name), unnamed)
 	}
 	metric := s.Labels["__name__"]
 	var parts []string

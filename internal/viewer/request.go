@@ -12,14 +12,15 @@ import (
 
 // request is a page being made.
 type request struct {
-	viewer *Viewer
-	board  *Board
-	query  url.Values
-	window window
-	scope  scope
-	marks  []Mark
-	asks   *asker
-	only   int64 // the panel that is asked for by itself; 0: all are
+	viewer  *Viewer
+	board   *Board
+	content content
+	query   url.Values
+	window  window
+	scope   scope
+	marks   []Mark
+	asks    *asker
+	only    int64 // the panel that is asked for by itself; 0: all are
 }
 
 // sections makes the panels: first every query is on its way, then each is drawn.
@@ -89,8 +90,8 @@ func (r *request) expanded() []expandedSection {
 	var all []expandedSection
 	count := 0
 	seen := map[int64]int{}
-	for i := range r.board.sections {
-		s := &r.board.sections[i]
+	for i := range r.content.sections {
+		s := &r.content.sections[i]
 		for _, rowScope := range r.scope.repeated(s.repeat) {
 			out := expandedSection{title: rowScope.words(s.title)}
 			for j := range s.panels {
@@ -149,7 +150,7 @@ func (r *request) controls(p *Page) {
 			Path: r.path(func(q url.Values) { q.Set("from", c.from); q.Set("to", "now") }),
 		})
 	}
-	every := r.board.refresh
+	every := r.content.refresh
 	if asked := r.query.Get("refresh"); asked != "" {
 		d, err := parseDuration(asked)
 		if every = 0; err == nil {
@@ -174,7 +175,7 @@ func (r *request) controls(p *Page) {
 	if r.window.live() {
 		p.Refresh = int(every / time.Second)
 	}
-	for _, l := range r.board.links {
+	for _, l := range r.content.links {
 		if link, ok := r.link(l, r.scope); ok {
 			p.Links = append(p.Links, link)
 		}

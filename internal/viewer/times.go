@@ -28,8 +28,8 @@ const (
 
 // windowOf reads the time that is asked for, else that of the board. What cannot be read
 // is said, and the board's time is shown.
-func windowOf(b *Board, q url.Values, now time.Time, zone *time.Location) (w window, fault string) {
-	own := window{rawFrom: orElse(b.from, defaultFrom), rawTo: orElse(b.to, defaultTo)}
+func windowOf(c content, q url.Values, now time.Time, zone *time.Location) (w window, fault string) {
+	own := window{rawFrom: orElse(c.from, defaultFrom), rawTo: orElse(c.to, defaultTo)}
 	if err := own.read(now, zone); err != nil {
 		own = window{rawFrom: defaultFrom, rawTo: defaultTo}
 		_ = own.read(now, zone) // known to be readable

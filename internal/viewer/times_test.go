@@ -44,7 +44,7 @@ func TestParseTime(t *testing.T) {
 }
 
 func TestWindowOfAPage(t *testing.T) {
-	b := &Board{from: "now-24h", to: "now"}
+	b := content{from: "now-24h", to: "now"}
 	is := func(query, wantLength, wantFault string) {
 		t.Helper()
 		q, err := url.ParseQuery(query)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -38,18 +37,19 @@ const (
 	mostOptions = 1000
 )
 
-// variables settles what each variable of a board stands for, in order: a query may have
+// variables settles what each variable of the board stands for, in order: a query may have
 // those before it.
-func (v *Viewer) variables(ctx context.Context, b *Board, q url.Values, s *scope, asks *asker) []Variable {
+func (r *request) variables(ctx context.Context) []Variable {
+	s := &r.scope
 	s.values = map[string]chosen{}
 	var views []Variable
-	for i := range b.variables {
-		j := &b.variables[i]
+	for i := range r.content.variables {
+		j := &r.content.variables[i]
 		if j.Name == "" {
 			continue
 		}
 		view := Variable{Name: j.Name, Label: cmp.Or(j.Label, j.Name), Param: "var-" + j.Name, Help: j.Description, Many: j.Multi}
-		asked := q[view.Param]
+		asked := r.query[view.Param]
 		switch j.Type {
 		case "datasource", "adhoc":
 			// There is one source of data here.
@@ -60,7 +60,7 @@ func (v *Viewer) variables(ctx context.Context, b *Board, q url.Values, s *scope
 			view.Value = cmp.Or(strings.Join(asked, ","), j.Current.Value.first(), text(j.Query))
 			s.values[j.Name] = chosen{values: []string{view.Value}, text: view.Value}
 		default:
-			view.Options, view.Words = v.options(ctx, j, *s, asks)
+			view.Options, view.Words = r.options(ctx, j)
 			s.values[j.Name] = j.choose(&view, asked)
 		}
 		if j.Hide < 2 && j.Type != "constant" {
@@ -71,12 +71,12 @@ func (v *Viewer) variables(ctx context.Context, b *Board, q url.Values, s *scope
 }
 
 // options lists what a variable may be.
-func (v *Viewer) options(ctx context.Context, j *variableJSON, s scope, asks *asker) (options []Option, words string) {
+func (r *request) options(ctx context.Context, j *variableJSON) (options []Option, words string) {
 	switch j.Type {
 	case "custom", "interval":
 		return customOptions(text(j.Query)), ""
 	case "query":
-		options, words = v.queried(ctx, j, s, asks)
+		options, words = r.queried(ctx, j)
 		return options, words
 	default:
 		for _, o := range j.Options {
@@ -112,7 +112,7 @@ var (
 )
 
 // queried asks for the values of a variable.
-func (v *Viewer) queried(ctx context.Context, j *variableJSON, s scope, asks *asker) (options []Option, words string) {
+func (r *request) queried(ctx context.Context, j *variableJSON) (options []Option, words string) {
 	definition := text(j.Query)
 	if definition == "" {
 		var o struct {
@@ -121,11 +121,11 @@ func (v *Viewer) queried(ctx context.Context, j *variableJSON, s scope, asks *as
 		_, _ = lenient(j.Query, &o) // left empty, and said below
 		definition = o.Query
 	}
-	expr, label := variableQuery(s.query(definition), s.window)
+	expr, label := variableQuery(r.scope.query(definition), r.window)
 	if expr == "" {
 		return nil, fmt.Sprintf("%q is no query that is known here: it can be label_values(…), query_result(…) or metrics(…)", shorten(definition, 100))
 	}
-	got := asks.begin(ctx, ask{expr: expr, instant: true, to: s.window.to.Truncate(time.Second)}).wait()
+	got := r.asks.begin(ctx, ask{expr: expr, instant: true, to: r.window.to.Truncate(time.Second)}).wait()
 	if got.err != nil {
 		return nil, queryFault(expr, got.err)
 	}

@@ -49,11 +49,9 @@ type Place struct {
 // that links to it.
 func (v *Viewer) About(path string) (Place, bool) {
 	return v.find(func(b *Board) (int64, bool) {
-		for _, s := range b.sections {
-			for _, p := range s.panels {
-				if p.Type == "timeseries" && slices.ContainsFunc(p.Links, func(l linkJSON) bool { return v.address(l.URL) == path }) {
-					return p.ID, true
-				}
+		for _, l := range b.graphs {
+			if v.address(l.url) == path {
+				return l.panel, true
 			}
 		}
 		return 0, false
@@ -165,8 +163,9 @@ type Panel struct {
 	Description template.HTML
 	Path        string // of the panel alone
 	Links       []PageLink
-	Width       int // columns of 24
-	Height      int // rows of the grid
+	Width       int  // columns of 24
+	Height      int  // rows of the grid
+	Right       bool // it is in the right half
 	Notes       []string
 	Empty       string
 
@@ -198,20 +197,24 @@ func (v *Viewer) Page(ctx context.Context, uid string, q url.Values) (Page, erro
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	b := boards[i]
-	r := &request{viewer: v, board: b, query: q, asks: newAsker(v.o.Querier)}
+	c, err := b.open()
+	if err != nil {
+		return Page{}, err
+	}
+	r := &request{viewer: v, board: b, content: c, query: q, asks: newAsker(v.o.Querier)}
 	var fault string
-	r.window, fault = windowOf(b, q, v.o.Now(), v.o.Zone)
+	r.window, fault = windowOf(c, q, v.o.Now(), v.o.Zone)
 	p := Page{
 		UID: uid, Title: b.Title, Purpose: b.Purpose, Path: Path(uid), From: r.window.rawFrom, To: r.window.rawTo,
 		Begin: r.window.from, End: r.window.to,
 	}
-	for _, note := range []string{b.fault, fault} {
+	for _, note := range []string{c.fault, fault} {
 		if note != "" {
 			p.Notes = append(p.Notes, note)
 		}
 	}
 	r.scope = scope{window: r.window, step: stepFor(r.window.to.Sub(r.window.from), mostPoints)}
-	p.Variables = v.variables(ctx, b, q, &r.scope, r.asks)
+	p.Variables = r.variables(ctx)
 	p.Title, p.Purpose = r.scope.words(p.Title), r.scope.words(p.Purpose)
 	if v.o.Marks != nil {
 		p.Marks = v.o.Marks(ctx, b, r.window.from, r.window.to)

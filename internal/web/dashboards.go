@@ -52,7 +52,7 @@ func (s *site) dashboards(w http.ResponseWriter, r *http.Request) error {
 	b.Count = plural(len(found), "dashboard")
 	at := map[string]int{}
 	for _, d := range found {
-		name := groupOf(d.Tags)
+		name := groupOf(d)
 		i, known := at[name]
 		if !known {
 			i = len(b.Groups)
@@ -64,10 +64,10 @@ func (s *site) dashboards(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, page{Template: "dashboards", Title: "Dashboards", Nav: "/dashboards", Body: b})
 }
 
-// groupOf names the group of a dashboard by its tags: "watchtower-service" is one of the
-// services.
-func groupOf(tags []string) string {
-	for _, tag := range tags {
+// groupOf names the group of a dashboard by its tags, "watchtower-service" is one of the services; without such a tag by its
+// UID, which tells what comes with Watchtower from what a kit or a user adds.
+func groupOf(d *viewer.Board) string {
+	for _, tag := range d.Tags {
 		name, ours := strings.CutPrefix(tag, "watchtower-")
 		if !ours || name == "generated" {
 			continue
@@ -79,7 +79,14 @@ func groupOf(tags []string) string {
 		first, size := utf8.DecodeRuneInString(name)
 		return string(unicode.ToUpper(first)) + name[size:]
 	}
-	return "Start here"
+	switch {
+	case strings.HasPrefix(d.UID, "wt-"):
+		return "Start here"
+	case strings.HasPrefix(d.UID, "kit-"):
+		return "Components"
+	default:
+		return "Your own"
+	}
 }
 
 // dashboardBody is a dashboard with its times on the site's clock.

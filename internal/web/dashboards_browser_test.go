@@ -75,6 +75,7 @@ func TestBrowserDashboard(t *testing.T) {
 		// What a panel shows, by the keyboard.
 		do(chromedp.Focus(`#about-2 summary`), chromedp.KeyEvent(kb.Enter))
 		eventually(ctx, t, `document.querySelector("#about-2").open && document.querySelector("#about-2 .words").getBoundingClientRect().width > 100`)
+		is("a description is not in sight", `[...document.querySelectorAll(".about")].every(d => { d.open = true; const b = d.querySelector(".words").getBoundingClientRect(); d.open = d.id === "about-2"; return b.left >= 0 && b.right <= innerWidth && b.width > 150; })`)
 		fits()
 		do(chromedp.KeyEvent(kb.Escape))
 		eventually(ctx, t, `!document.querySelector("#about-2").open && document.activeElement.matches("#about-2 summary")`)

@@ -54,6 +54,21 @@ func TestDashboardsAreListed(t *testing.T) {
 	}
 }
 
+func TestDashboardsAreGrouped(t *testing.T) {
+	for want, d := range map[string]viewer.Board{
+		"Start here": {UID: "wt-overview", Tags: []string{"watchtower", "watchtower-generated"}},
+		"Services":   {UID: "wt-svc-a", Tags: []string{"watchtower", "watchtower-service"}},
+		"Objectives": {UID: "wt-slo-a", Tags: []string{"watchtower-objective"}},
+		"Components": {UID: "kit-redis", Tags: []string{"watchtower"}},
+		"Your own":   {UID: "team-board"},
+		"On call":    {UID: "x", Tags: []string{"watchtower-on-call"}},
+	} {
+		if got := groupOf(&d); got != want {
+			t.Errorf("%s is in the group %q, want %q", d.UID, got, want)
+		}
+	}
+}
+
 func TestDashboardShowsEveryKind(t *testing.T) {
 	h := withDashboards(t, 0)
 	body := shows(t, h, "/dashboards/kinds", http.StatusOK,

@@ -60,7 +60,7 @@ func (l *Log) annotateLocked(a Annotation) bool {
 	l.notes = append(l.notes, a)
 	slices.SortFunc(l.notes, byTime)
 	l.pending.annotations = append(l.pending.annotations, a)
-	l.metrics.annotations.WithLabelValues(a.Service).Inc()
+	l.metrics.annotated(a.Service)
 	close(l.changed)
 	l.changed = make(chan struct{})
 	return true

@@ -526,7 +526,12 @@ watchtower_incidents_total{service="share",severity="page",team="social"} %d
 			t.Fatal(err)
 		}
 	}
-	for service, n := range map[string]float64{"share": 1, "pay": 0} {
+	for _, service := range []string{"made up", "and another"} {
+		if _, err := w.Annotate(t.Context(), Annotation{At: noon(), Text: "Release", Service: service}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for service, n := range map[string]float64{"share": 1, "pay": 0, "other": 2} {
 		if got := testutil.ToFloat64(w.metrics.annotations.WithLabelValues(service)); got != n {
 			t.Errorf("%v changes of %s counted, want %v", got, service, n)
 		}

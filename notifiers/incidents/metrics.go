@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,7 @@ import (
 
 // metrics of the log.
 type metrics struct {
+	services    sync.Map // that are expected: a name that somebody makes up is no label
 	opened      *prometheus.CounterVec
 	acknowledge *prometheus.HistogramVec
 	resolve     *prometheus.HistogramVec
@@ -60,7 +62,16 @@ func (l *Log) Expect(severity, team, service string) {
 	l.metrics.opened.WithLabelValues(severity, team, service)
 	l.metrics.acknowledge.WithLabelValues(severity, team)
 	l.metrics.resolve.WithLabelValues(severity, team)
+	l.metrics.services.Store(service, true)
 	l.metrics.annotations.WithLabelValues(service)
+}
+
+// annotated counts an annotation. A service that nobody expects is counted as "other".
+func (m *metrics) annotated(service string) {
+	if _, expected := m.services.Load(service); !expected && service != "" {
+		service = "other"
+	}
+	m.annotations.WithLabelValues(service).Inc()
 }
 
 // count counts what has become of an incident.

@@ -354,6 +354,9 @@ func (o *outbox) snapshot(now time.Time) Stats {
 	defer o.mu.Unlock()
 	s := o.stats
 	for _, l := range o.lanes {
+		if o.workspaces[l.workspace] == nil {
+			continue // No slack_config names it any more: nothing of it is sent.
+		}
 		if l.pausedUntil.After(now) && l.pausedUntil.After(s.PausedUntil) {
 			s.PausedUntil = l.pausedUntil
 		}

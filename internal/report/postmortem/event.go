@@ -69,7 +69,7 @@ func (k Kind) Words() string {
 	case End:
 		return "Resolved"
 	case PolicyChecked:
-		return "Escalation step passed over"
+		return "Escalation policy"
 	}
 	return capital(strings.ReplaceAll(string(k), "_", " "))
 }

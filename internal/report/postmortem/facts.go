@@ -162,11 +162,19 @@ func (in Incident) aboutPaging(now time.Time) []string {
 	}
 	refused := map[string]int{}
 	var receivers []string
+	failed := 0 // calls of an escalation policy, which name no receiver
 	for _, e := range in.Of(NotNotified) {
-		name := cmp.Or(e.Data["receiver"], e.Detail(), "a receiver")
+		name := e.Data["receiver"]
+		if name == "" {
+			failed++
+			continue
+		}
 		if refused[name]++; refused[name] == 1 {
 			receivers = append(receivers, name)
 		}
+	}
+	if failed > 0 {
+		out = append(out, fmt.Sprintf("A call of the escalation policy failed %s: find out why in the timeline.", often(failed)))
 	}
 	for _, name := range receivers {
 		out = append(out, fmt.Sprintf("The receiver “%s” took no notification, %s: repair that way.", name, often(refused[name])))

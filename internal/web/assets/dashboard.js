@@ -9,7 +9,7 @@
   tip.hidden = true;
   document.body.append(tip);
   let cursor = null;
-  let shown = null; // The graph, its data, and the moment that is told.
+  let shown = null; // The graph, the moment that is told, and whether by the keys.
   const known = new WeakMap();
 
   function dataOf(graph) {
@@ -38,7 +38,7 @@
     return low > 0 && x - xs[low - 1] < xs[low] - x ? low - 1 : low;
   }
 
-  function tell(graph, at) {
+  function tell(graph, at, keyed) {
     const data = dataOf(graph);
     const plot = graph.querySelector(".plot");
     if (!data || !plot) return hide();
@@ -80,7 +80,7 @@
     const right = x + 14 + tip.offsetWidth > innerWidth;
     tip.style.left = Math.max(4, right ? x - 14 - tip.offsetWidth : x + 14) + "px";
     tip.style.top = Math.max(4, Math.min(field.top + 8, innerHeight - tip.offsetHeight - 4)) + "px";
-    shown = { graph, at };
+    shown = { graph, at, keyed };
   }
 
   document.addEventListener("pointermove", (e) => {
@@ -91,7 +91,8 @@
     if (data && field?.width) tell(graph, nearest(data.x, 1000 * (e.clientX - field.left) / field.width));
   });
   document.addEventListener("pointerleave", hide);
-  document.addEventListener("scroll", hide, true);
+  // What was told by the keys moves along; the pointer is elsewhere now.
+  document.addEventListener("scroll", () => { if (shown?.keyed) tell(shown.graph, shown.at, true); else hide(); }, true);
   document.addEventListener("focusout", hide);
 
   document.addEventListener("keydown", (e) => {
@@ -109,7 +110,7 @@
     e.preventDefault();
     const last = data.x.length - 1;
     const at = shown?.graph === graph ? shown.at : last + 1;
-    tell(graph, { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[e.key]);
+    tell(graph, { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[e.key], true);
   });
 
   // One description is open at a time.
