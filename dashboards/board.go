@@ -50,7 +50,7 @@ func beside(panels ...panel) []stack {
 }
 
 // encode makes the JSON.
-func (b board) encode() ([]byte, error) {
+func (b board) encode(s *scratch) ([]byte, error) {
 	builder := dashboard.NewDashboardBuilder(b.title).
 		Uid(b.uid).
 		Description(b.description).
@@ -95,7 +95,7 @@ func (b board) encode() ([]byte, error) {
 		return nil, err
 	}
 	built.Annotations.List = append(built.Annotations.List, marks...)
-	return pretty(document{built, panelsOf(built)})
+	return s.pretty(document{built, panelsOf(built)})
 }
 
 // place puts rows and panels on the grid.

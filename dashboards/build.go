@@ -3,6 +3,7 @@ package dashboards
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"net/url"
 	"regexp"
@@ -34,7 +35,7 @@ type Input struct {
 	// ExternalURL is where people reach Watchtower; without it there are no links to it.
 	ExternalURL string
 	// Playbook finds the id of the playbook for an alert with these labels; nil
-	// when there is none to link to.
+	// when there is none to link to. It is called from several goroutines at once.
 	Playbook func(labels map[string]string) (id string, ok bool)
 	// SpanCalls and SpanDuration are the metrics counted from spans: a counter,
 	// and a histogram without its suffix _bucket whose name ends in its unit,
@@ -59,6 +60,42 @@ type Dashboard struct {
 // by UID. The same input gives the same bytes; the order of the
 // objectives does not matter.
 func Build(in Input) ([]Dashboard, error) {
+	var built []Dashboard
+	for d, err := range Each(in, nil) {
+		if err != nil {
+			return nil, err
+		}
+		built = append(built, d)
+	}
+	return built, nil
+}
+
+// Each generates the same dashboards one after the other, in the same order: of a
+// thousand services they do not have to be in memory all at once. Each is handed to
+// prepare first, unless that is nil, which is called from several goroutines. The
+// first error is the last that is given.
+func Each(in Input, prepare func(Dashboard) (Dashboard, error)) iter.Seq2[Dashboard, error] {
+	return func(yield func(Dashboard, error) bool) {
+		plans, err := in.plans()
+		if err != nil {
+			yield(Dashboard{}, err)
+			return
+		}
+		uids := map[string]string{}
+		for d, err := range encodeAll(plans, prepare) {
+			if other, twice := uids[d.UID]; twice && err == nil {
+				err = fmt.Errorf("build dashboards: %q and %q would share the UID %s: rename one of the services", other, d.Title, d.UID)
+			}
+			uids[d.UID] = d.Title
+			if !yield(d, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// plans are the boards to draw, each made when its turn comes.
+func (in Input) plans() ([]func() board, error) {
 	in.Datasource = cmp.Or(in.Datasource, DefaultDatasource)
 	in.SpanCalls = cmp.Or(in.SpanCalls, DefaultSpanCalls)
 	in.SpanDuration = cmp.Or(in.SpanDuration, DefaultSpanDuration)
@@ -87,27 +124,29 @@ func Build(in Input) ([]Dashboard, error) {
 	for s := range extra.rows {
 		services[s] = append(services[s], nil...)
 	}
-	plans := []board{overview(in, objectives), in.live(objectives), in.onCall(), in.health()}
+	plans := []func() board{
+		func() board { return overview(in, objectives) },
+		func() board { return in.live(objectives) },
+		in.onCall,
+		in.health,
+	}
 	for _, s := range slices.Sorted(maps.Keys(services)) {
-		plan := in.service(s, services[s])
-		plan.rows = append(plan.rows, extra.rows[s]...)
-		plans = append(plans, plan)
+		plans = append(plans, func() board {
+			plan := in.service(s, services[s])
+			plan.rows = append(plan.rows, extra.rows[s]...)
+			return plan
+		})
 	}
 	for _, plan := range extra.boards {
-		plan.datasource, plan.links = in.Datasource, in.boardLinks()
-		plans = append(plans, plan)
+		plans = append(plans, func() board {
+			plan.datasource, plan.links = in.Datasource, in.boardLinks()
+			return plan
+		})
 	}
 	for _, o := range objectives {
-		plans = append(plans, in.promise(o))
+		plans = append(plans, func() board { return in.promise(o) })
 	}
-	uids := map[string]string{}
-	for _, plan := range plans {
-		if other, twice := uids[plan.uid]; twice {
-			return nil, fmt.Errorf("build dashboards: %q and %q would share the UID %s: rename one of the services", other, plan.title, plan.uid)
-		}
-		uids[plan.uid] = plan.title
-	}
-	return encodeAll(plans)
+	return plans, nil
 }
 
 // metricName is a classic Prometheus metric name.

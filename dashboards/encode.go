@@ -3,11 +3,10 @@ package dashboards
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
@@ -33,45 +32,80 @@ func panelsOf(d dashboard.Dashboard) []any {
 	return panels
 }
 
+// encoded is what became of one plan.
+type encoded struct {
+	dashboard Dashboard
+	err       error
+}
+
+// encodeAll makes the dashboards of the plans, in their order, on as many processors
+// as there are, and no more than a few ahead of who takes them.
+func encodeAll(plans []func() board, prepare func(Dashboard) (Dashboard, error)) iter.Seq2[Dashboard, error] {
+	type job struct {
+		plan func() board
+		done chan<- encoded
+	}
+	return func(yield func(Dashboard, error) bool) {
+		var wg sync.WaitGroup
+		jobs, ordered, stop := make(chan job), make(chan (<-chan encoded), 4*runtime.GOMAXPROCS(0)), make(chan struct{})
+		defer wg.Wait()
+		defer close(stop)
+		for range min(len(plans), runtime.GOMAXPROCS(0)) {
+			wg.Go(func() {
+				s := new(scratch)
+				for j := range jobs {
+					j.done <- encodeOne(j.plan(), prepare, s)
+				}
+			})
+		}
+		wg.Go(func() {
+			defer close(ordered)
+			defer close(jobs)
+			for _, plan := range plans {
+				done := make(chan encoded, 1) // so that nobody waits for who has stopped taking
+				select {
+				case ordered <- done:
+				case <-stop:
+					return
+				}
+				select {
+				case jobs <- job{plan, done}:
+				case <-stop:
+					return
+				}
+			}
+		})
+		for done := range ordered {
+			one := <-done
+			if !yield(one.dashboard, one.err) {
+				return
+			}
+		}
+	}
+}
+
+// encodeOne makes one dashboard.
+func encodeOne(plan board, prepare func(Dashboard) (Dashboard, error), s *scratch) encoded {
+	content, err := plan.encode(s)
+	if err != nil {
+		return encoded{err: fmt.Errorf("build dashboard %q: %w", plan.title, err)}
+	}
+	d := Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content}
+	if prepare != nil {
+		d, err = prepare(d)
+	}
+	return encoded{d, err}
+}
+
 // scratch is memory that one dashboard after the other is written in.
 type scratch struct {
 	compact  bytes.Buffer
 	indented []byte
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
-
-// encodeAll makes the dashboards of the plans, in their order, on as many processors
-// as there are. It uses the plans up.
-func encodeAll(plans []board) ([]Dashboard, error) {
-	built, faults := make([]Dashboard, len(plans)), make([]error, len(plans))
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range min(len(plans), runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(plans)); i = next.Add(1) - 1 {
-				plan := plans[i]
-				plans[i] = board{} // done with: only what is written takes memory in the end
-				content, err := plan.encode()
-				if err != nil {
-					faults[i] = fmt.Errorf("build dashboard %q: %w", plan.title, err)
-				}
-				built[i] = Dashboard{UID: plan.uid, Title: plan.title, File: plan.uid + ".json", JSON: content}
-			}
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	return built, nil
-}
-
 // pretty encodes JSON for people, indented and with a line end. The result is as
-// large as it has to be: a thousand services make a hundred megabytes.
-func pretty(v any) ([]byte, error) {
-	s, _ := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+// large as it has to be: a thousand services make more than a hundred megabytes.
+func (s *scratch) pretty(v any) ([]byte, error) {
 	s.compact.Reset()
 	if err := json.NewEncoder(&s.compact).Encode(v); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)

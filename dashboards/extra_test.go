@@ -59,11 +59,11 @@ func TestExtrasGolden(t *testing.T) {
 	if !kept || !strings.HasPrefix(added, "\n=== More\n\nPool in use [gauge, 6 x 6 at 0, ") || !strings.Contains(added, "\nBacklog by queue [bargauge, 12 x 8 at 6, ") {
 		t.Errorf("share got these panels:\n%s", added)
 	}
-	if err := LintAll(ds); err != nil {
+	if err := errors.Join(LintAll(ds), CheckFormat(ds)); err != nil {
 		t.Error(err)
 	}
-	if _, err := V2(ds); err != nil {
-		t.Error(err)
+	for _, d := range inV2(t, ds) {
+		specOf(t, d)
 	}
 	find(t, ds, "wt-svc-mail") // A service that is known by its panels alone.
 }

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
@@ -14,6 +15,17 @@ const schemaVersion = 42
 // knownKinds tells the SDK, once for the process, how to read every kind of panel
 // and query that it has a schema for.
 var knownKinds = sync.OnceFunc(plugins.RegisterDefaultPlugins)
+
+// CheckFormat reports the dashboards that do not fit Grafana's classic format, and
+// where. It takes some milliseconds for each.
+func CheckFormat(ds []Dashboard) error {
+	return each(ds, func(d Dashboard) error {
+		if err := checkFormat(d.JSON); err != nil {
+			return fmt.Errorf("dashboard %s does not fit Grafana's format: %w", d.UID, err)
+		}
+		return nil
+	})
+}
 
 // checkFormat reads a dashboard strictly into the types that the SDK generates
 // from Grafana's schema of the classic format, and of each kind of panel and

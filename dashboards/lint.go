@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -17,21 +18,23 @@ import (
 )
 
 // Lint reports everything that keeps a dashboard from being shown as it is meant,
-// each fault with its panel: it does not fit Grafana's format, it has panels
-// without content or without a description, two panels that are alike or lie upon
-// each other, queries that are no PromQL, variables nobody defines or uses, links
-// that lead nowhere, units that Grafana does not know.
+// each fault with its panel: panels without content or without a description, two
+// that are alike or lie upon each other, queries that are no PromQL, variables nobody
+// defines or uses, links that lead nowhere, units that Grafana does not know. Whether
+// it fits Grafana's format is for CheckFormat to say, which takes longer.
 func Lint(d Dashboard) error {
 	var content map[string]any
 	if err := json.Unmarshal(d.JSON, &content); err != nil {
 		return fmt.Errorf("dashboard %s is no JSON: %w", d.UID, err)
 	}
 	l := linter{uid: d.UID, promql: parser.NewParser(parser.Options{}), ids: map[float64]string{}, alike: map[string]string{}}
-	if err := checkFormat(d.JSON); err != nil {
-		l.fault("", "does not fit Grafana's format: %w", err)
-	}
 	l.head(d, content)
-	l.nulls("", content)
+	var empty []string
+	keysOfNull(&empty, content, "")
+	slices.Sort(empty)
+	for _, path := range empty {
+		l.fault("", "%s is null", path)
+	}
 	l.links("", content["links"])
 	l.variables(content)
 	l.grid(objects(content["panels"]))
@@ -40,23 +43,32 @@ func Lint(d Dashboard) error {
 
 // LintAll reports the faults of every dashboard, and UIDs that two of them share.
 func LintAll(ds []Dashboard) error {
-	faults, shared := make([]error, len(ds)), []error(nil)
+	var shared []error
 	seen := map[string]string{}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i, d := range ds {
+	for _, d := range ds {
 		if other, twice := seen[d.UID]; twice {
 			shared = append(shared, fmt.Errorf("dashboard %s: %q and %q share the UID", d.UID, other, d.Title))
 		}
 		seen[d.UID] = d.Title
+	}
+	return errors.Join(append(shared, each(ds, Lint))...)
+}
+
+// each calls do for every dashboard, on as many processors as there are, and joins
+// the faults in their order.
+func each(ds []Dashboard, do func(Dashboard) error) error {
+	faults := make([]error, len(ds))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, d := range ds {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			faults[i] = Lint(d)
+			faults[i] = do(d)
 		})
 	}
 	wg.Wait()
-	return errors.Join(append(shared, faults...)...)
+	return errors.Join(faults...)
 }
 
 // linter collects the faults of one dashboard.
@@ -106,19 +118,19 @@ func (l *linter) head(d Dashboard, content map[string]any) {
 	}
 }
 
-// nulls finds keys without a value; only the first step of thresholds has none.
-func (l *linter) nulls(path string, v any) {
+// keysOfNull finds keys without a value; only the first step of thresholds has none.
+func keysOfNull(found *[]string, v any, path ...string) {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if v[key] == nil && (key != "value" || v["color"] == nil) {
-				l.fault("", "%s/%s is null", path, key)
+		for key, inner := range v {
+			if inner == nil && (key != "value" || v["color"] == nil) {
+				*found = append(*found, strings.Join(path, "/")+"/"+key)
 			}
-			l.nulls(path+"/"+key, v[key])
+			keysOfNull(found, inner, append(path, key)...)
 		}
 	case []any:
 		for i, inner := range v {
-			l.nulls(fmt.Sprintf("%s/%d", path, i), inner)
+			keysOfNull(found, inner, append(path, strconv.Itoa(i))...)
 		}
 	}
 }

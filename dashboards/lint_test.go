@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"encoding/json"
+	"errors"
 	"go/ast"
 	gobuild "go/build"
 	"go/parser"
@@ -18,7 +19,8 @@ import (
 
 func TestGeneratedDashboardsHaveNoFault(t *testing.T) {
 	for name, in := range map[string]Input{"sample": sample(), "nothing": {}, "without an address": {Objectives: sample().Objectives}} {
-		if err := LintAll(build(t, in)); err != nil {
+		ds := build(t, in)
+		if err := errors.Join(LintAll(ds), CheckFormat(ds)); err != nil {
 			t.Errorf("%s:\n%v", name, err)
 		}
 	}
@@ -100,7 +102,7 @@ func TestLint(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.JSON = raw
-			if err := Lint(d); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "dashboard wt-svc-share") {
+			if err := errors.Join(Lint(d), CheckFormat([]Dashboard{d})); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "dashboard wt-svc-share") {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})

@@ -2,8 +2,8 @@ package dashboards
 
 import (
 	_ "embed"
-	"slices"
 	"strings"
+	"sync"
 )
 
 // unitList are the ids of Grafana's units, sorted, one a line: those that the SDK
@@ -15,6 +15,15 @@ var unitList string
 // unitPrefixes begin units that go on with a text of their own: "suffix:x".
 var unitPrefixes = [...]string{"prefix:", "suffix:", "time:", "si:", "count:", "currency:", "bool:"}
 
+// unitSet are the entries of unitList.
+var unitSet = sync.OnceValue(func() map[string]bool {
+	known := map[string]bool{}
+	for unit := range strings.FieldsSeq(unitList) {
+		known[unit] = true
+	}
+	return known
+})
+
 // knownUnit reports whether Grafana can show a value in this unit.
 func knownUnit(unit string) bool {
 	for _, prefix := range unitPrefixes {
@@ -22,6 +31,5 @@ func knownUnit(unit string) bool {
 			return rest != ""
 		}
 	}
-	_, found := slices.BinarySearch(strings.Fields(unitList), unit)
-	return found
+	return unitSet()[unit]
 }

@@ -15,20 +15,16 @@ const (
 	v2Kind    = "Dashboard"
 )
 
-// V2 writes classic dashboards in Grafana's second format: a resource whose spec has
+// V2 writes a classic dashboard in Grafana's second format: a resource whose spec has
 // the panels as named elements and, apart from them, a layout of rows. Nothing of a
 // panel is lost; a classic setting that has no place there is an error.
-func V2(ds []Dashboard) ([]Dashboard, error) {
-	converted := make([]Dashboard, 0, len(ds))
-	for _, d := range ds {
-		content, err := toV2(d)
-		if err != nil {
-			return nil, fmt.Errorf("dashboard %s in the format v2: %w", d.UID, err)
-		}
-		d.JSON = content
-		converted = append(converted, d)
+func V2(d Dashboard) (Dashboard, error) {
+	content, err := toV2(d)
+	if err != nil {
+		return Dashboard{}, fmt.Errorf("dashboard %s in the format v2: %w", d.UID, err)
 	}
-	return converted, nil
+	d.JSON = content
+	return d, nil
 }
 
 // classic is what a dashboard in the classic format holds. Unknown keys are refused,
@@ -98,7 +94,7 @@ func toV2(d Dashboard) ([]byte, error) {
 	if err := placeV2(spec, c.Panels); err != nil {
 		return nil, err
 	}
-	return pretty(resource.Manifest{
+	return new(scratch).pretty(resource.Manifest{
 		ApiVersion: v2Version, Kind: v2Kind, Metadata: resource.Metadata{Name: c.UID}, Spec: spec,
 	})
 }

@@ -15,9 +15,12 @@ import (
 
 func inV2(t *testing.T, ds []Dashboard) []Dashboard {
 	t.Helper()
-	converted, err := V2(ds)
-	if err != nil {
-		t.Fatal(err)
+	converted := make([]Dashboard, len(ds))
+	for i, d := range ds {
+		var err error
+		if converted[i], err = V2(d); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return converted
 }
@@ -228,7 +231,7 @@ func TestV2LosesNothingSilently(t *testing.T) {
 		if text == everything {
 			t.Fatalf("there is no %s", part)
 		}
-		_, err := V2([]Dashboard{{UID: "try", JSON: []byte(text)}})
+		_, err := V2(Dashboard{UID: "try", JSON: []byte(text)})
 		if part == `"refId": "A", "hide"` {
 			// What a query holds is its data source's to know.
 			if err != nil {
@@ -241,7 +244,7 @@ func TestV2LosesNothingSilently(t *testing.T) {
 		}
 	}
 	without := strings.Replace(everything, `"datasource": {"type": "prometheus", "uid": "a"}, "targets"`, `"targets"`, 1)
-	if _, err := V2([]Dashboard{{UID: "try", JSON: []byte(without)}}); err == nil || !strings.Contains(err.Error(), `panel "Inside": its query A names no data source`) {
+	if _, err := V2(Dashboard{UID: "try", JSON: []byte(without)}); err == nil || !strings.Contains(err.Error(), `panel "Inside": its query A names no data source`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -32,7 +31,7 @@ Grafana's own folder of that name, such as /etc/grafana/provisioning. One says w
 dashboards are, the other makes data sources that point at web.external_url.
 
 With --schema v2 each file is a resource of dashboard.grafana.app/v2beta1, for tools that
-put resources into Grafana 12 and later, such as grafanactl and Git Sync.`,
+put resources into Grafana 12 and later, such as grafanactl.`,
 		Example: `  watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower
   watchtower dashboards build --out /var/lib/grafana/dashboards/watchtower --provisioning /etc/grafana/provisioning`,
 		Args: noArgs,
@@ -40,45 +39,50 @@ put resources into Grafana 12 and later, such as grafanactl and Git Sync.`,
 	file := configFlag(cmd)
 	out := cmd.Flags().String("out", "", "folder to write to (default: dashboards.out of the configuration)")
 	provisioning := cmd.Flags().String("provisioning", "", "write Grafana's provisioning files below this folder, too")
+	seen := cmd.Flags().String("seen-at", "", "where Grafana sees --out, if it runs in a container or elsewhere (default: --out)")
 	schema := cmd.Flags().String("schema", "v1", "format of the files: v1, the classic one, or v2 for Grafana 12 and later")
 	cmd.MarkFlagsMutuallyExclusive("schema", "provisioning") // which reads the classic format
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *schema != "v1" && *schema != "v2" {
 			return fmt.Errorf("--schema %q: write v1 or v2", *schema)
 		}
-		cfg, boards, err := generate(cmd, *file)
+		cfg, in, err := dashboardInput(cmd, *file)
 		if err != nil {
 			return err
-		}
-		if err := dashboards.LintAll(boards); err != nil {
-			return fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was written: %w", err)
-		}
-		if *schema == "v2" {
-			if boards, err = dashboards.V2(boards); err != nil {
-				return err
-			}
 		}
 		dir := *out
 		if dir == "" {
 			dir = cfg.Dashboards.Out
 		}
-		if err := dashboards.Write(dir, boards); err != nil {
-			return fmt.Errorf("write dashboards: %w", err)
+		written, err := dashboards.WriteEach(dir, dashboards.Each(in, func(d dashboards.Dashboard) (dashboards.Dashboard, error) {
+			if err := dashboards.Lint(d); err != nil {
+				return d, fmt.Errorf("a generated dashboard would not be shown as it is meant, and nothing was written: %w", err)
+			}
+			if *schema == "v2" {
+				return dashboards.V2(d)
+			}
+			return d, nil
+		}))
+		if err != nil {
+			return err
 		}
-		for _, d := range boards {
+		for _, d := range written {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", filepath.Join(dir, d.File), d.Title)
 		}
 		if *provisioning == "" {
 			return nil
 		}
-		return provision(cmd, cfg, dir, *provisioning)
+		if *seen == "" {
+			*seen = dir
+		}
+		return provision(cmd, cfg, *seen, *provisioning)
 	}
 	return cmd
 }
 
 // provision writes the files that make Grafana read the dashboards of dir.
 func provision(cmd *cobra.Command, cfg config.Config, dir, to string) error {
-	// Grafana runs in another folder than we do.
+	// Grafana's working folder is not ours.
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("write Grafana's provisioning: %w", err)
@@ -114,30 +118,33 @@ func sampleInterval(cfg config.Config) time.Duration {
 	return slices.Max(intervals)
 }
 
-// generate makes the dashboards of a configuration.
-func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dashboard, error) {
+// dashboardInput reads what the dashboards of a configuration are generated from.
+func dashboardInput(cmd *cobra.Command, file string) (config.Config, dashboards.Input, error) {
 	cfg, err := config.Load(configPath(file))
 	if err != nil {
-		return config.Config{}, nil, err
+		return config.Config{}, dashboards.Input{}, err
 	}
 	objectives, err := rules.ReadObjectives(cfg.Rules.Objectives, "")
 	if err != nil {
-		return config.Config{}, nil, err
+		return config.Config{}, dashboards.Input{}, err
 	}
 	extras, err := dashboards.ReadExtras(cfg.Dashboards.Extra)
 	if err != nil {
-		return config.Config{}, nil, err
+		return config.Config{}, dashboards.Input{}, err
 	}
 	lib, err := library(cmd, file)
 	if err != nil {
+		return config.Config{}, dashboards.Input{}, err
+	}
+	return cfg, cfg.DashboardInput(objectives, extras, lib), nil
+}
+
+// generate makes the dashboards of a configuration.
+func generate(cmd *cobra.Command, file string) (config.Config, []dashboards.Dashboard, error) {
+	cfg, in, err := dashboardInput(cmd, file)
+	if err != nil {
 		return config.Config{}, nil, err
 	}
-	// Nearly all that is in memory is what will be written: a pass over it is cheap,
-	// and without more of them it would take twice the memory.
-	defer debug.SetGCPercent(debug.SetGCPercent(25))
-	boards, err := dashboards.Build(cfg.DashboardInput(objectives, extras, lib))
-	if err != nil {
-		return config.Config{}, nil, fmt.Errorf("build dashboards: %w", err)
-	}
-	return cfg, boards, nil
+	boards, err := dashboards.Build(in)
+	return cfg, boards, err
 }

@@ -69,14 +69,6 @@ type save struct {
 	Overwrite bool           `json:"overwrite"`
 }
 
-// saved is its answer.
-type saved struct {
-	Status  string `json:"status"`
-	UID     string `json:"uid"`
-	URL     string `json:"url"`
-	Version int    `json:"version"`
-}
-
 // Health asks who is there.
 func (c *Client) Health(ctx context.Context) (Health, error) {
 	var h Health
@@ -157,12 +149,8 @@ func (c *Client) dashboard(ctx context.Context, uid string) (d Stored, ok bool, 
 }
 
 // save writes one dashboard.
-func (c *Client) save(ctx context.Context, s save) (saved, error) {
-	var answer saved
-	if err := c.ask(ctx, http.MethodPost, "/api/dashboards/db", s, &answer); err != nil {
-		return saved{}, err
-	}
-	return answer, nil
+func (c *Client) save(ctx context.Context, s save) error {
+	return c.ask(ctx, http.MethodPost, "/api/dashboards/db", s, nil)
 }
 
 // remove takes one dashboard away. That it is gone already is no fault.

@@ -57,8 +57,9 @@ type Difference struct {
 	// Unified is the difference of their JSON, for people.
 	Unified string `json:"-"`
 
-	generated map[string]any
-	version   int // in Grafana
+	mark      string // the fingerprint of what is generated
+	version   int    // in Grafana
+	overwrite bool   // whatever version is there: it has none that we could name
 }
 
 // Plan is the comparison of a set of generated dashboards with a Grafana.
@@ -143,8 +144,11 @@ func (c *Client) compare(ctx context.Context, folder Folder, g dashboards.Dashbo
 	if err != nil {
 		return Difference{}, err
 	}
-	d := Difference{UID: g.UID, Title: g.Title, Kind: Added, generated: want}
+	d := Difference{UID: g.UID, Title: g.Title, Kind: Added, mark: fingerprint(want)}
 	stored, exists, err := c.dashboard(ctx, g.UID)
+	if path, second := inSecondFormat(err); second {
+		return c.compareSecond(ctx, g, d, path)
+	}
 	if err != nil || !exists {
 		return d, err
 	}
@@ -167,7 +171,7 @@ func (c *Client) compare(ctx context.Context, folder Folder, g dashboards.Dashbo
 	if err != nil {
 		return Difference{}, err
 	}
-	if history.newest == fingerprint(want) {
+	if history.newest == d.mark {
 		return d, nil // what differs is what Grafana filled in when it saved it
 	}
 	d.Kind, d.Edited = Changed, history.edit
@@ -235,6 +239,9 @@ func (c *Client) gone(ctx context.Context, folder Folder, generated []dashboards
 	err = inParallel(len(hits), func(i int) error {
 		d := Difference{UID: hits[i].UID, Title: hits[i].Title, Kind: Removed}
 		stored, _, err := c.dashboard(ctx, d.UID)
+		if _, second := inSecondFormat(err); second {
+			stored.Meta.UpdatedBy, err = "somebody", nil // and the history tells who
+		}
 		if err != nil {
 			return err
 		}

@@ -144,8 +144,7 @@ func (c *Client) put(ctx context.Context, folderUID string, d Difference, genera
 	if err != nil {
 		return err
 	}
-	mark := fingerprint(d.generated)
-	_, err = c.save(ctx, save{Dashboard: body, FolderUID: folderUID, Message: message(mark)})
+	err = c.save(ctx, save{Dashboard: body, FolderUID: folderUID, Message: message(d.mark), Overwrite: d.overwrite})
 	if !conflict(err) {
 		return err
 	}
@@ -154,7 +153,7 @@ func (c *Client) put(ctx context.Context, folderUID string, d Difference, genera
 	if readErr != nil || !exists || stored.Meta.FolderUID != folderUID {
 		return err
 	}
-	if past, readErr := c.history(ctx, d.UID, stored); readErr == nil && past.newest == mark {
+	if past, readErr := c.history(ctx, d.UID, stored); readErr == nil && past.newest == d.mark {
 		return nil
 	}
 	return err

@@ -72,7 +72,7 @@ func describePanels(have, want []map[string]any) []string {
 	}
 	for _, w := range missing {
 		h := take(func(p map[string]any) bool {
-			return p["type"] == w["type"] && reflect.DeepEqual(p["title"], w["title"])
+			return reflect.DeepEqual(p["type"], w["type"]) && reflect.DeepEqual(p["title"], w["title"])
 		})
 		if h == nil {
 			words = append(words, name(w)+" is not in Grafana")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/watchtower-hub/watchtower/dashboards"
@@ -31,7 +32,7 @@ func (c *checker) dashboards(files Files) {
 	}
 	built, err := dashboards.Build(files.Config.DashboardInput(files.Objectives, files.Extras, files.Playbooks))
 	if err == nil {
-		err = dashboards.LintAll(built)
+		err = errors.Join(dashboards.LintAll(built), dashboards.CheckFormat(built))
 	}
 	for _, fault := range leaves(err) {
 		c.findings = append(c.findings, lint.Finding{Severity: lint.Fault, Check: checkDashboards, Sentence: fmt.Sprint(fault)})

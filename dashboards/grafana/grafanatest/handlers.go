@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/watchtower-hub/watchtower/dashboards"
 )
 
 func (s *Server) listFolders(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +62,10 @@ func (s *Server) get(w http.ResponseWriter, uid string) {
 		refuse(w, http.StatusNotFound, "Dashboard not found")
 		return
 	}
+	if d.second {
+		refuse(w, http.StatusNotAcceptable, "dashboard api version not supported, use "+secondPath+uid+" instead")
+		return
+	}
 	meta := map[string]any{
 		"type": "db", "canSave": true, "canEdit": true, "url": "/d/" + uid, "version": d.newest().number,
 		"created": d.versions[0].at, "createdBy": d.versions[0].by, "updated": d.newest().at, "updatedBy": d.newest().by,
@@ -68,6 +76,42 @@ func (s *Server) get(w http.ResponseWriter, uid string) {
 		meta["folderTitle"] = "General"
 	}
 	reply(w, http.StatusOK, map[string]any{"dashboard": d.newest().data, "meta": meta})
+}
+
+// secondPath is where dashboards in the second format are.
+const secondPath = "/apis/dashboard.grafana.app/v2beta1/namespaces/default/dashboards/"
+
+// getSecond answers with the resource of a dashboard.
+func (s *Server) getSecond(w http.ResponseWriter, uid string) {
+	d := s.dashboards[uid]
+	if d == nil || !d.second {
+		refuse(w, http.StatusNotFound, "dashboards.dashboard.grafana.app not found")
+		return
+	}
+	data := clone(d.newest().data)
+	delete(data, "id")
+	raw, err := json.Marshal(data)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	converted, err := dashboards.V2(dashboards.Dashboard{UID: uid, JSON: raw})
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	var r map[string]any
+	if err := json.Unmarshal(converted.JSON, &r); err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	r["metadata"] = map[string]any{
+		"name": uid, "namespace": "default", "creationTimestamp": d.versions[0].at,
+		"annotations": map[string]any{
+			"grafana.app/updatedBy": "user:" + d.newest().by, "grafana.app/updatedTimestamp": d.newest().at, "grafana.app/folder": d.folderUID,
+		},
+	}
+	reply(w, http.StatusOK, r)
 }
 
 // save follows the order in which Grafana looks for reasons to refuse.
@@ -110,7 +154,7 @@ func (s *Server) save(w http.ResponseWriter, r *http.Request, who account) {
 			d = s.fresh()
 			s.dashboards[uid] = d
 		}
-		d.folderUID = cmd.FolderUID
+		d.folderUID, d.second = cmd.FolderUID, false
 		if s.Fill != nil {
 			s.Fill(cmd.Dashboard)
 		}
@@ -213,4 +257,55 @@ func (s *Server) putSource(w http.ResponseWriter, r *http.Request, uid string) {
 	}
 	s.datasources[uid] = in
 	reply(w, http.StatusOK, map[string]any{"datasource": in, "id": in["id"], "message": "Datasource added", "name": in["name"]})
+}
+
+func (s *Server) deleteSource(w http.ResponseWriter, uid string) {
+	if s.datasources[uid] == nil {
+		refuse(w, http.StatusNotFound, "Data source not found")
+		return
+	}
+	delete(s.datasources, uid)
+	reply(w, http.StatusOK, map[string]any{"message": "Data source deleted"})
+}
+
+func (s *Server) deleteFolder(w http.ResponseWriter, uid string) {
+	if s.folderTitle(uid) == "" {
+		refuse(w, http.StatusNotFound, "folder not found")
+		return
+	}
+	s.folders = slices.DeleteFunc(s.folders, func(f folder) bool { return f.UID == uid })
+	maps.DeleteFunc(s.dashboards, func(_ string, d *dashboard) bool { return d.folderUID == uid })
+	reply(w, http.StatusOK, map[string]any{"message": "Folder deleted"})
+}
+
+// query answers like a Prometheus without any series: it reads the query, and refuses
+// what is no PromQL.
+func (s *Server) query(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Queries []struct {
+			RefID      string `json:"refId"`
+			Expr       string `json:"expr"`
+			Datasource struct {
+				UID string `json:"uid"`
+			} `json:"datasource"`
+		} `json:"queries"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || len(in.Queries) == 0 {
+		refuse(w, http.StatusBadRequest, "bad request data")
+		return
+	}
+	results, status := map[string]any{}, http.StatusOK
+	for _, q := range in.Queries {
+		if s.datasources[q.Datasource.UID] == nil {
+			refuse(w, http.StatusNotFound, "Data source not found")
+			return
+		}
+		expr := strings.NewReplacer("$__rate_interval", "1m", "$__interval", "1m", "$__range", "1h").Replace(q.Expr)
+		if _, err := parser.NewParser(parser.Options{}).ParseExpr(expr); err != nil {
+			results[q.RefID], status = map[string]any{"status": http.StatusBadRequest, "error": err.Error()}, http.StatusBadRequest
+			continue
+		}
+		results[q.RefID] = map[string]any{"status": http.StatusOK, "frames": []any{}}
+	}
+	reply(w, status, map[string]any{"results": results})
 }

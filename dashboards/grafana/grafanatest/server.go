@@ -71,6 +71,7 @@ type dashboard struct {
 	folderUID   string
 	provisioned string // the file it is read from
 	plugin      string // the plugin it belongs to
+	second      bool   // saved in the second format
 	versions    []version
 }
 
@@ -161,6 +162,15 @@ func (s *Server) Edit(uid, login, message string, change func(map[string]any)) {
 	}
 	change(data)
 	d.add(version{by: login, message: message, at: s.Now(), data: data})
+}
+
+// EditSecond changes a dashboard by hand in the editor of newer Grafanas, which saves
+// it in the second format. What is changed is given in the classic one.
+func (s *Server) EditSecond(uid, login, message string, change func(map[string]any)) {
+	s.Edit(uid, login, message, change)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dashboards[uid].second = true
 }
 
 // Restore takes a dashboard back to one of its versions, as its history offers.
@@ -311,6 +321,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	rest, isDashboard := strings.CutPrefix(r.URL.Path, "/api/dashboards/uid/")
 	uid, below, _ := strings.Cut(rest, "/")
 	source, isSource := strings.CutPrefix(r.URL.Path, "/api/datasources/uid/")
+	folderUID, isFolder := strings.CutPrefix(r.URL.Path, "/api/folders/")
 	var action string
 	var handle func()
 	switch what := r.Method + " " + r.URL.Path; {
@@ -334,6 +345,14 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		action, handle = "datasources:create", func() { s.putSource(w, r, "") }
 	case isSource && r.Method == http.MethodPut:
 		action, handle = "datasources:write", func() { s.putSource(w, r, source) }
+	case isSource && r.Method == http.MethodDelete:
+		action, handle = "datasources:delete", func() { s.deleteSource(w, source) }
+	case isFolder && r.Method == http.MethodDelete:
+		action, handle = "folders:delete", func() { s.deleteFolder(w, folderUID) }
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, secondPath):
+		action, handle = "dashboards:read", func() { s.getSecond(w, strings.TrimPrefix(r.URL.Path, secondPath)) }
+	case what == "POST /api/ds/query":
+		action, handle = "datasources:query", func() { s.query(w, r) }
 	default:
 		refuse(w, http.StatusNotFound, "Not found")
 		return
