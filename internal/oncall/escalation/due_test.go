@@ -420,13 +420,11 @@ func TestSecondTryIsLeftToWhoeverIsAtIt(t *testing.T) {
 	l := newLife(t, ladder())
 	l.until(0, time.Minute)
 	id := "page/0/direct_message@5m"
-	for _, e := range []Event{
-		{Kind: Attempted, At: start.Add(5 * time.Minute), Action: id},
-		{Kind: Failed, At: start.Add(5 * time.Minute), Action: id},
-		{Kind: Attempted, At: start.Add(5*time.Minute + 15*time.Second), Action: id},
-	} {
-		l.in.Events = append(l.in.Events, e)
-	}
+	l.in.Events = append(l.in.Events,
+		Event{Kind: Attempted, At: start.Add(5 * time.Minute), Action: id},
+		Event{Kind: Failed, At: start.Add(5 * time.Minute), Action: id},
+		Event{Kind: Attempted, At: start.Add(5*time.Minute + 15*time.Second), Action: id},
+	)
 	if actions, next := l.policy.Due(l.in, start.Add(5*time.Minute+30*time.Second)); len(actions) != 0 || !next.Equal(start.Add(6*time.Minute+15*time.Second)) {
 		t.Errorf("while somebody tries again: %v, %v", actions, next)
 	}
