@@ -17,6 +17,8 @@ import (
 const (
 	// sharedIncidents is the key under which the peers of a cluster share incidents.
 	sharedIncidents = "watchtower_incidents"
+	// sharedOverrides is the one under which they share who stands in for whom.
+	sharedOverrides = "watchtower_overrides"
 	// noteTime bounds what a page waits for the log of incidents: an event that cannot be
 	// written in time is kept in memory and tried again.
 	noteTime = 2 * time.Second
@@ -39,9 +41,12 @@ func (a *App) openIncidents(ctx context.Context, files config.Files) error {
 	return nil
 }
 
-// shareIncidents has the peers of a cluster hold the same log.
+// shareIncidents has the peers of a cluster hold the same log, and the same overrides.
 func (a *App) shareIncidents() {
 	a.incidentLog.Share(a.pipeline.AddState(sharedIncidents, a.incidentLog.State()))
+	if a.oncall != nil {
+		a.oncall.Share(a.pipeline.AddState(sharedOverrides, a.oncall).Broadcast)
+	}
 }
 
 // expectIncidents has the metrics of incidents of these objectives begin at zero.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,6 +117,9 @@ func called(u oncall.User) string { return cmp.Or(u.Name, u.ID) }
 // override puts somebody on call: TEAM USER DURATION [REASON], from now on.
 func (a *App) override(ctx context.Context, asked slack.Deed) (string, error) {
 	words := strings.Fields(asked.Text)
+	if len(words) == 2 && words[0] == "cancel" {
+		return a.cancelOverride(ctx, asked, words[1])
+	}
 	if len(words) < 3 {
 		return "", errors.New("write who, for which team and for how long: `/watchtower override TEAM @USER 2h REASON`")
 	}
@@ -132,15 +136,61 @@ func (a *App) override(ctx context.Context, asked slack.Deed) (string, error) {
 	if err != nil || length <= 0 {
 		return "", fmt.Errorf("%q is no duration: write 2h, 30m or 1d12h", words[2])
 	}
-	from := asked.At.Truncate(time.Second)
+	from, words, err := beginning(words[3:], asked.At, roster.Zone(team.ID))
+	if err != nil {
+		return "", err
+	}
 	o, err := a.oncall.Add(ctx, oncall.Override{
 		Schedule: team.Schedule, User: user.ID, From: from, To: from.Add(time.Duration(length)),
-		Reason: strings.Join(words[3:], " "), Author: asked.By,
+		Reason: strings.Join(words, " "), Author: asked.By,
 	})
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s is on call for *%s* until %s (override %d).", called(user), team.ID, o.To.In(roster.Zone(team.ID)).Format("Mon 2 Jan 15:04 MST"), o.ID), nil
+	const layout = "Mon 2 Jan 15:04 MST"
+	when := "until " + o.To.In(roster.Zone(team.ID)).Format(layout)
+	if o.From.After(asked.At) {
+		when = "from " + o.From.In(roster.Zone(team.ID)).Format(layout) + " " + when
+	}
+	return fmt.Sprintf("%s is on call for *%s* %s. `/watchtower override cancel %s` takes it back.", called(user), team.ID, when, team.ID), nil
+}
+
+// beginning reads "from 2026-12-05 18:00" at the beginning of words, on the clocks of a
+// zone, and returns it with the words behind it; now if it is not there.
+func beginning(words []string, now time.Time, zone *time.Location) (time.Time, []string, error) {
+	if len(words) == 0 || words[0] != "from" {
+		return now.Truncate(time.Second), words, nil
+	}
+	if len(words) >= 3 {
+		if at, err := time.ParseInLocation("2006-01-02 15:04", words[1]+" "+words[2], zone); err == nil {
+			return at, words[3:], nil
+		}
+	}
+	return time.Time{}, nil, errors.New("write the beginning as `from 2026-12-05 18:00`, on the clocks of the team's schedule")
+}
+
+// cancelOverride takes back the override of a team that was made last and is not over.
+func (a *App) cancelOverride(ctx context.Context, asked slack.Deed, name string) (string, error) {
+	roster := a.oncall.Roster()
+	team, ok := roster.Team(name)
+	if !ok {
+		return "", fmt.Errorf("there is no team %q", name)
+	}
+	list, err := a.oncall.List(ctx, asked.At)
+	if err != nil {
+		return "", err
+	}
+	for _, o := range slices.Backward(list) {
+		if o.Schedule != team.Schedule || !o.RemovedAt.IsZero() {
+			continue
+		}
+		if _, err := a.oncall.Remove(ctx, o.ID, asked.By, "taken back"); err != nil {
+			return "", err
+		}
+		user, _ := roster.User(o.User)
+		return fmt.Sprintf("The override of %s for *%s* no longer holds.", called(user), team.ID), nil
+	}
+	return "", fmt.Errorf("no override of %s is there to be taken back", team.ID)
 }
 
 // userNamed finds a user by a mention such as <@U0123|sam>, or by the name in the file.

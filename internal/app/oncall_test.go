@@ -37,11 +37,14 @@ func TestOnCallByCommand(t *testing.T) {
 		t.Errorf("oncall: %q, %v", got, err)
 	}
 	for text, want := range map[string]string{
-		"social":             "for how long",
-		"sales @sam 2h":      `no team "sales"`,
-		"social <@U0EVE> 2h": "not among the users",
-		"social @sam soon":   "no duration",
-		"social @sam 10y":    "override refused",
+		"social":                       "for how long",
+		"sales @sam 2h":                `no team "sales"`,
+		"social <@U0EVE> 2h":           "not among the users",
+		"social @sam soon":             "no duration",
+		"social @sam 10y":              "override refused",
+		"social @sam 2h from tomorrow": "write the beginning as `from 2026-12-05 18:00`",
+		"cancel sales":                 `no team "sales"`,
+		"cancel social":                "no override of social is there to be taken back",
 	} {
 		if got, err := ask("override", text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("override %s: %q, %v; want %q", text, got, err, want)
@@ -56,5 +59,20 @@ func TestOnCallByCommand(t *testing.T) {
 	}
 	if now, _, _ := w.app.onDuty("social", at.Add(-time.Hour)); now.SlackID == next.SlackID {
 		t.Errorf("before the override %+v was on call", now)
+	}
+	if got, err := ask("override", "cancel social"); err != nil || got != "The override of "+next.Name+" for *social* no longer holds." {
+		t.Errorf("cancel: %q, %v", got, err)
+	}
+	if now, _, ok := w.app.onDuty("social", at.Add(time.Hour)); !ok || now.SlackID == next.SlackID {
+		t.Errorf("after the override was taken back %+v is on call", now)
+	}
+	later := at.Add(50 * time.Hour).In(w.app.oncall.Roster().Zone("social"))
+	holder, _, _ := w.app.onDuty("social", later.Add(time.Hour))
+	other := map[string]string{now.SlackID: next.SlackID, next.SlackID: now.SlackID}[holder.SlackID]
+	if got, err := ask("override", "social <@"+other+"> 3h from "+later.Format("2006-01-02 15:04")+" a wedding"); err != nil || !strings.Contains(got, " from ") {
+		t.Errorf("an override that begins later: %q, %v", got, err)
+	}
+	if got, _, _ := w.app.onDuty("social", later.Add(time.Hour)); got.SlackID != other {
+		t.Errorf("then %+v is on call", got)
 	}
 }

@@ -93,7 +93,7 @@ func (d disk) remove(ctx context.Context, o Override) (Override, error) {
 // list reads overrides in the order in which they were made.
 func (d disk) list(ctx context.Context, where string, args ...any) ([]Override, error) {
 	rows, err := d.db.QueryContext(ctx, `SELECT id, schedule, person, begins_at, ends_at, reason, author, created_at, removed_at, removed_by, removed_why
-		FROM oncall_overrides `+where+` ORDER BY id`, args...)
+		FROM oncall_overrides `+where+` ORDER BY created_at, id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read overrides: %w", err)
 	}

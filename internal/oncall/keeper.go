@@ -33,6 +33,7 @@ type Keeper struct {
 	disk   *disk // nil: no overrides
 	roster atomic.Pointer[Roster]
 	wake   chan struct{} // tells Run that what is due has changed
+	peers  sharing
 
 	// mu is held over reads of the database and the making of a roster too, so that
 	// the roster that stands is of the newest of everything.
@@ -112,7 +113,7 @@ func (k *Keeper) remakeLocked(ctx context.Context) error {
 	}
 	k.made = now
 	k.roster.Store(r)
-	return nil
+	return k.keepTold(ctx, now)
 }
 
 func (k *Keeper) makeLocked(ctx context.Context, around time.Time) (*Roster, error) {
@@ -154,6 +155,7 @@ func (k *Keeper) Add(ctx context.Context, o Override) (Override, error) {
 	if err != nil {
 		return Override{}, fmt.Errorf("add an override: %w", err)
 	}
+	k.broadcast(o)
 	return o, k.remakeLocked(ctx)
 }
 
@@ -176,6 +178,7 @@ func (k *Keeper) Remove(ctx context.Context, id int64, by, why string) (Override
 	if err != nil {
 		return Override{}, fmt.Errorf("remove an override: %w", err)
 	}
+	k.broadcast(o)
 	return o, k.remakeLocked(ctx)
 }
 

@@ -80,6 +80,9 @@ func (k *Keeper) recall(src source) *remote {
 func (k *Keeper) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		_ = k.Refresh(ctx) // It logs, and Calendars tells.
+		if err := k.takeIn(ctx); err != nil && ctx.Err() == nil {
+			k.opts.Logger.Error("what a peer told is tried again", "err", err)
+		}
 		k.mu.Lock()
 		if time.Since(k.made) >= remadeAfter {
 			if err := k.remakeLocked(ctx); err != nil && ctx.Err() == nil {

@@ -20,7 +20,8 @@ const commandHelp = "*What you can type*\n" +
 	"• `/watchtower role commander|communications`: say that you have this role\n" +
 	"• `/watchtower update TEXT`: tell the stakeholders in plain words; without TEXT a draft is suggested\n" +
 	"• `/watchtower oncall [TEAM]`: who is on call, and who is next\n" +
-	"• `/watchtower override TEAM @USER FOR [REASON]`: put somebody on call, such as `backend @sam 2h dentist`"
+	"• `/watchtower override TEAM @USER FOR [REASON]`: put somebody on call, such as `backend @sam 2h dentist`, or `backend @sam 8h from 2026-12-05 18:00`\n" +
+	"• `/watchtower override cancel TEAM`: take the last one back"
 
 // Commands serves what people type after /watchtower, to the path that the Slack app
 // names for the command. Requests are checked as those to Interactions.
