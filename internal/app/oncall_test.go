@@ -1,6 +1,8 @@
 package app
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -75,4 +77,26 @@ func TestOnCallByCommand(t *testing.T) {
 	if got, _, _ := w.app.onDuty("social", later.Add(time.Hour)); got.SlackID != other {
 		t.Errorf("then %+v is on call", got)
 	}
+}
+
+// TestCalendarThatFailsIsShown has /status say that a calendar is not fetched any more.
+func TestCalendarThatFailsIsShown(t *testing.T) {
+	dead := httptest.NewServer(http.NotFoundHandler())
+	defer dead.Close()
+	w := newWorld(t, map[string]string{
+		"watchtower.yaml": strings.TrimSpace(baseConfig) + "\nnotifiers: {oncall: oncall.yaml}\n",
+		"oncall.yaml":     onCallFile + "    ics: [{name: swaps, url: '" + dead.URL + "/secret.ics'}]\n",
+	})
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	var page string
+	for end := time.Now().Add(deadline); time.Now().Before(end); <-ticker.C {
+		if _, page = w.get("/status"); strings.Contains(page, "Calendar swaps of social") && strings.Contains(page, "404") {
+			if strings.Contains(page, "secret.ics") {
+				t.Error("the page shows the address, which is a password")
+			}
+			return
+		}
+	}
+	t.Errorf("nobody is told: %s", page)
 }

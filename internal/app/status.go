@@ -23,6 +23,9 @@ func (a *App) statusPage() []web.Section {
 	if peers, configured := a.clusterSection(); configured {
 		sections = append(sections, peers)
 	}
+	if a.oncall != nil {
+		sections = append(sections, a.onCallSection())
+	}
 	return append(sections, a.selfwatchSection(), a.configSection())
 }
 
@@ -90,6 +93,23 @@ func (a *App) rulesSection() web.Section {
 		facts = append(facts, web.Fact{Name: "Rules that fail", Value: strconv.Itoa(broken), Level: web.Bad, Note: "/api/v1/rules has the reasons"})
 	}
 	return web.Section{Title: "Evaluated", Facts: facts, Table: table}
+}
+
+// onCallSection says how the calendars stand that say who is on call: one that cannot be
+// fetched any more is followed as it was, and nobody would notice.
+func (a *App) onCallSection() web.Section {
+	facts := []web.Fact{{Name: "Teams", Value: strconv.Itoa(len(a.oncall.Roster().Teams())), Note: "/oncall shows who is on call"}}
+	for _, c := range a.oncall.Calendars() {
+		f := web.Fact{Name: "Calendar " + c.Name + " of " + c.Schedule, Value: "fetched " + ago(c.FetchedAt), Level: web.Good}
+		if c.Err != nil {
+			f.Level, f.Note = web.Warn, c.Err.Error()
+		}
+		facts = append(facts, f)
+	}
+	for _, warning := range a.oncall.Roster().Warnings() {
+		facts = append(facts, web.Fact{Name: "To know", Value: warning.Error(), Level: web.Warn})
+	}
+	return web.Section{Title: "On call", Facts: facts}
 }
 
 func (a *App) sendSection() web.Section {

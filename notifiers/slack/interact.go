@@ -120,13 +120,20 @@ func (d deed) acknowledge(in *incident) (said, bool, error) {
 	return said{kind: "acknowledged", msg: reply(fmt.Sprintf("🟡 %s acknowledged this after %s.", d.mention(), lasting(late(d.At, in.since()))), nil)}, true, nil
 }
 
+// stillAfter is how long after an acknowledgement the same person may give it again.
+const stillAfter = time.Minute
+
 func (d deed) takeOver(in *incident) (said, bool, error) {
 	was := in.Handling.Acknowledged
 	if was == nil {
 		return d.acknowledge(in)
 	}
 	if was.By == d.By {
-		return said{}, false, nil
+		if late(d.At, was.At) < stillAfter {
+			return said{}, false, nil
+		}
+		in.Handling.Acknowledged = &d // It does not run out while they are at it.
+		return said{kind: "acknowledged", msg: reply(fmt.Sprintf("🟡 %s is still on it.", d.mention()), nil)}, true, nil
 	}
 	in.Handling.Acknowledged = &d
 	return said{kind: "taken_over", msg: reply(fmt.Sprintf("🟡 %s took this over from %s.", d.mention(), was.mention()), nil)}, true, nil

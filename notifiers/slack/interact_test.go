@@ -410,3 +410,28 @@ func FuzzInteractions(f *testing.F) {
 		r.interact(t.Context(), cb) // must not panic
 	})
 }
+
+// TestAcknowledgedAgain has whoever is at it say so again, so that it does not run out.
+func TestAcknowledgedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []Deed
+		r := newRig(t, newFakeSlack(), withButtons, func(o *Options) { o.Tell = func(_ string, d Deed) { told = append(told, d) } })
+		r.notify(group{reason: notify.ReasonFirstNotification}, fires(share(), time.Now()))
+		r.settled()
+		r.deliver(click(r.onePage(), button(t, r.onePage(), actionAcknowledge), "U0SAM"))
+		r.settled()
+		press := func() {
+			r.deliver(click(r.onePage(), button(t, r.onePage(), actionTake), "U0SAM"))
+			r.settled()
+		}
+		press() // a second press, in haste
+		time.Sleep(25 * time.Minute)
+		press()
+		if len(told) != 2 || told[1].Kind != "acknowledged" || told[1].At.Sub(told[0].At) < 25*time.Minute {
+			t.Errorf("told %+v", told)
+		}
+		if replies := r.threadTexts(r.onePage().TS); !strings.HasSuffix(replies[len(replies)-1], "is still on it.") {
+			t.Errorf("the thread says %q", replies)
+		}
+	})
+}
