@@ -205,7 +205,7 @@ type look struct {
 	roster *oncall.Roster
 	turn   turn
 	firing map[string]notifiers.Incident
-	twins  map[string][]string
+	twins  map[string][]twin
 	now    time.Time
 	next   time.Time // when to look again
 	// underWay is what was being carried out before the log was read: what came of it

@@ -444,6 +444,27 @@ func TestRouteThatContinues(t *testing.T) {
 	})
 }
 
+// TestRouteThatContinuesAndGroupsOtherwise has one of the alerts in a group of its own,
+// besides: whoever speaks for both calls.
+func TestRouteThatContinuesAndGroupsOtherwise(t *testing.T) {
+	escalates(t, ladder, func(i *instance) {
+		const one = `{}/{}:{alertname="Burn", service="share"}` // It comes first in every order.
+		labels := map[string]string{"severity": "page", "team": "share"}
+		i.others = []notifiers.Incident{{GroupKey: one, State: notifiers.Active, Alerts: []notifiers.IncidentAlert{{Fingerprint: "0", Labels: labels}}}}
+		err := i.log.Observe(i.t.Context(), incidents.Group{Key: one, Receiver: "audit", At: time.Now(), Alerts: []incidents.Alert{
+			{Fingerprint: "0", Labels: labels, StartsAt: time.Now()},
+		}})
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		i.fire(2)
+		pass(2 * time.Second)
+		i.paged()
+		pass(time.Hour)
+		i.want("5m0s direct to U0ANN00001", "10m0s <@U0BOB00001> in the channel", "20m0s pagerduty")
+	})
+}
+
 // BenchmarkLook is one look at a storm: a thousand incidents are open, each with a
 // policy that waits.
 func BenchmarkLook(b *testing.B) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,25 +14,47 @@ import (
 // receiver, and each is an incident. People are to be called once: by the one that
 // Slack has a page of.
 
-// twins are the groups that the firing alerts of each group are in too, by the alerts.
-func twins(groups []notifiers.Incident) map[string][]string {
-	out := map[string][]string{}
-	for _, g := range groups {
-		key := alertsOf(g)
-		out[key] = append(out[key], g.GroupKey)
+// twin is a group that all firing alerts of another are in too.
+type twin struct {
+	key  string
+	more bool // it has others besides
+}
+
+// twins are the twins of each group, by its key.
+func twins(groups []notifiers.Incident) map[string][]twin {
+	prints := make([]map[string]bool, len(groups))
+	with := map[string][]int{} // groups by an alert that is in them
+	for i, g := range groups {
+		prints[i] = map[string]bool{}
+		for _, a := range g.Alerts {
+			prints[i][a.Fingerprint] = true
+		}
+		for fp := range prints[i] {
+			with[fp] = append(with[fp], i)
+		}
 	}
-	maps.DeleteFunc(out, func(_ string, keys []string) bool { return len(keys) < 2 })
+	out := map[string][]twin{}
+	for i, g := range groups {
+		if len(g.Alerts) == 0 {
+			continue
+		}
+		for _, other := range with[g.Alerts[0].Fingerprint] {
+			if other != i && subset(prints[i], prints[other]) {
+				out[g.GroupKey] = append(out[g.GroupKey], twin{groups[other].GroupKey, len(prints[other]) > len(prints[i])})
+			}
+		}
+	}
 	return out
 }
 
-// alertsOf identifies the alerts of a group.
-func alertsOf(g notifiers.Incident) string {
-	prints := make([]string, len(g.Alerts))
-	for i, a := range g.Alerts {
-		prints[i] = a.Fingerprint
+// subset tells whether all of a set is in another.
+func subset(set, other map[string]bool) bool {
+	for fp := range set {
+		if !other[fp] {
+			return false
+		}
 	}
-	slices.Sort(prints)
-	return strings.Join(prints, " ")
+	return true
 }
 
 // leaves tells whether an incident leaves it to a twin to call people. Once one of
@@ -43,32 +64,38 @@ func (l *look) leaves(c climb) bool {
 		return false
 	}
 	speaker, paged := c.incident, c.paged()
-	for _, key := range l.twins[alertsOf(c.group)] {
-		if key == c.incident.GroupKey {
+	equals := 0
+	for _, other := range l.twins[c.incident.GroupKey] {
+		if !other.more {
+			equals++
+		}
+		in, ok := l.log.OpenGroup(other.key)
+		t := climb{incident: in, roster: l.roster, now: l.now}
+		if !ok || other.more && !c.sameCalls(&t) {
 			continue
 		}
-		in, ok := l.log.OpenGroup(key)
-		twin := climb{incident: in}
-		if !ok {
-			continue
-		}
-		if twin.begun() {
+		switch {
+		case t.begun():
 			return true
-		}
-		if twin.paged() != paged {
-			if twin.paged() {
-				speaker, paged = in, true
-			}
-			continue
-		}
-		if cmp.Or(in.OpenedAt.Compare(speaker.OpenedAt), strings.Compare(key, speaker.GroupKey)) < 0 {
+		case other.more && (t.paged() || !paged):
+			return true // It speaks for more.
+		case other.more:
+		case t.paged() && !paged:
+			speaker, paged = in, true
+		case t.paged() == paged && cmp.Or(in.OpenedAt.Compare(speaker.OpenedAt), strings.Compare(other.key, speaker.GroupKey)) < 0:
 			speaker = in
 		}
 	}
-	if len(l.twins[alertsOf(c.group)]) > 0 && !paged && l.now.Sub(l.watched[c.incident.ID]) < pageTime {
+	if equals > 0 && !paged && l.now.Sub(l.watched[c.incident.ID]) < pageTime {
 		return true // Which of them has a page is not known yet.
 	}
 	return speaker.ID != c.incident.ID
+}
+
+// sameCalls tells whether another incident would call the same people.
+func (c *climb) sameCalls(other *climb) bool {
+	return other.choose() && other.policy.Name == c.policy.Name &&
+		cmp.Or(other.incident.Team, other.incident.Labels["team"]) == cmp.Or(c.incident.Team, c.incident.Labels["team"])
 }
 
 // begun tells whether a policy has begun for the incident.
