@@ -53,7 +53,7 @@ func TestFollowUpsBecomeIssues(t *testing.T) {
 		t.Errorf("a third time: %q after %d requests", out, requests)
 	}
 	text, err := os.ReadFile(file)
-	want := "# Incident 42: share\n\n## Follow-ups\n\n- [ ] One. ([owner/repo#1](https://github.com/owner/repo/issues/1))\n- [ ] Two. ([owner/repo#3](https://github.com/owner/repo/issues/3))\n"
+	want := "# Incident 42: share\n\n## Follow-ups\n\n- [ ] One. ([owner/repo#1](https://github.com/owner/repo/issues/1)) <!-- exported -->\n- [ ] Two. ([owner/repo#3](https://github.com/owner/repo/issues/3)) <!-- exported -->\n"
 	if err != nil || string(text) != want {
 		t.Errorf("the document is\n%s", text)
 	}

@@ -39,11 +39,11 @@ func TestOwnMetricsAreStored(t *testing.T) {
 		"slos/share.yaml": shareSpec,
 	})
 	for expr, want := range map[string]string{
-		`up{job="watchtower"}`:                                  "1",
-		`watchtower_incidents_total{service="share"}`:           "0",
-		`watchtower_incidents_open`:                             "0",
-		`count(watchtower_rules_evaluations_total)`:             "1",
-		`rate(watchtower_rules_evaluations_total[1m]) > bool 0`: "1",
+		`up{job="watchtower"}`:                                    "1",
+		`watchtower_incidents_total{service="share"}`:             "0",
+		`watchtower_incidents_open`:                               "0",
+		`count(watchtower_rules_evaluations_total)`:               "1",
+		`count(rate(watchtower_rules_evaluations_total[1m]) > 0)`: "1",
 		`count(watchtower_incident_resolve_seconds_bucket{le="+Inf", job="watchtower", team="social"})`: "1",
 	} {
 		if got := w.value(expr); got != want {
