@@ -19,7 +19,7 @@ func (in Input) live(objectives []rules.Objective) board {
 		rows: []row{{key: "now", title: "Right now", stacks: beside(liveNow()...)}},
 	}
 	for _, service := range byService(objectives) {
-		r := row{key: "service/" + service[0].Service, title: "People and " + service[0].Service}
+		r := row{key: "service/" + service[0].Service, title: "What people do with " + service[0].Service}
 		for _, o := range service {
 			r.stacks = append(r.stacks, livePanels(o)...)
 		}
@@ -75,7 +75,7 @@ func liveNow() []panel {
 			shows:   "How many times a minute people share, load, log in, and whatever else is promised to them.",
 			normal:  "it rises in the morning, peaks in the evening; ten times that during a campaign.",
 			act:     "during a campaign it should rise within minutes. If it does not, the link or the post may be wrong.",
-			queries: []query{{`60 * sum(max by (sloth_id) (slo:current_events:rate{watchtower_parent=""})) or vector(0)`, "a minute"}},
+			queries: []query{{`60 * sum(max by (sloth_service) (slo:current_events:rate{watchtower_parent=""})) or vector(0)`, "a minute"}},
 			unit:    "short", decimals: new(0.0),
 		},
 	}
