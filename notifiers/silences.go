@@ -107,3 +107,22 @@ func (p *Pipeline) silenceOnce(ctx context.Context, s NewSilence) (string, error
 	}
 	return sil.Id, nil
 }
+
+// HeldSilence is a silence, as far as a timeline tells of it.
+type HeldSilence struct {
+	ID              string
+	Author, Comment string
+	From, To        time.Time
+}
+
+// SilenceByID returns a silence, whoever made it by whatever way. ok is false if it is not known, or no longer.
+func (p *Pipeline) SilenceByID(ctx context.Context, id string) (s HeldSilence, ok bool) {
+	found, _, err := p.silences.Query(ctx, silence.QIDs(id))
+	if err != nil || len(found) == 0 {
+		return HeldSilence{}, false
+	}
+	return HeldSilence{
+		ID: found[0].Id, Author: found[0].CreatedBy, Comment: found[0].Comment,
+		From: found[0].StartsAt.AsTime(), To: found[0].EndsAt.AsTime(),
+	}, true
+}

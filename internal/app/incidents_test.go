@@ -181,3 +181,23 @@ func TestIncidentsAPIRefuses(t *testing.T) {
 		t.Errorf("an empty list: %s", answer)
 	}
 }
+
+// TestSilenceOfTheAPIIsInTheTimeline sets a silence as amtool does.
+func TestSilenceOfTheAPIIsInTheTimeline(t *testing.T) {
+	w := newWorld(t, map[string]string{
+		"watchtower.yaml": strings.TrimSpace(baseConfig) + "\nnotifiers: {alertmanager: am.yml}\n", "am.yml": lifeRoute,
+	})
+	w.alert(time.Now().Add(10*time.Minute), "DiskFull", "db", "db-1")
+	w.incident("the incident", "1", func(in incidents.Incident) bool { return has(in, incidents.Notified) })
+	now := time.Now()
+	body := fmt.Sprintf(`{"matchers": [{"name": "service", "value": "db", "isRegex": false, "isEqual": true}], "startsAt": %q, "endsAt": %q, "createdBy": "kim", "comment": "A new disk comes"}`,
+		now.Format(time.RFC3339Nano), now.Add(time.Hour).Format(time.RFC3339Nano))
+	if status, answer := w.post(w.url("/api/v2/silences"), "application/json", []byte(body)); status != http.StatusOK {
+		t.Fatalf("silence: %d %s", status, answer)
+	}
+	in := w.incident("the silence", "1", func(in incidents.Incident) bool { return has(in, incidents.Silenced) })
+	i := slices.IndexFunc(in.Events, func(e incidents.Event) bool { return e.Kind == incidents.Silenced })
+	if e := in.Events[i]; e.By != "kim" || e.Text != "A new disk comes" || e.Data["silence"] == "" || e.Data["until"] == "" {
+		t.Errorf("the timeline says %+v", e)
+	}
+}

@@ -32,6 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"prometheus rules", a.promRules.Run},
 		{"unfinished pages", a.finishPages},
 		{"unfinished incidents", a.reconcileIncidents},
+		{"silences", a.noteSilences},
 		{"escalation", a.escalate},
 		{"stakeholders", a.informStakeholders},
 		{"weekly report", a.postReports},
