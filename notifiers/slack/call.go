@@ -98,6 +98,7 @@ func (o *outbox) call(groupKey string, c Call) (in incident, waiting *row, err e
 		if i < 0 {
 			return in, nil, nil
 		}
+		to.thread[i].lapsed = false // somebody waits again
 		return in, to.thread[i], nil
 	}
 	to.remember(c.ID)
@@ -150,10 +151,14 @@ func (o *outbox) settled(r *row) (done bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
+	case r.sent:
+		return true, nil
 	case r.refusal != nil:
 		return true, fmt.Errorf("slack channel %q: %w", r.rec.channel, r.refusal)
+	case !slices.Contains(r.rec.thread, r):
+		return true, fmt.Errorf("slack channel %q: the page that it was to stand below is gone", r.rec.channel)
 	default:
-		return !slices.Contains(r.rec.thread, r), nil
+		return false, nil
 	}
 }
 
@@ -164,8 +169,11 @@ func (o *outbox) withdraw(r *row) error {
 	defer o.mu.Unlock()
 	rec := r.rec
 	switch {
-	case !slices.Contains(rec.thread, r):
+	case r.sent:
 		return nil
+	case r.refusal != nil:
+		return fmt.Errorf("slack channel %q: %w", rec.channel, r.refusal)
+	case !slices.Contains(rec.thread, r):
 	case r.flying:
 		r.lapsed = true
 	default:
@@ -177,14 +185,13 @@ func (o *outbox) withdraw(r *row) error {
 // drop gives a call up until it is made again.
 func (o *outbox) drop(r *row) {
 	rec := r.rec
-	rec.remove(r)
+	rec.remove(r) // and forgets that it was called
 	if r.payload.Call != "" {
 		if len(o.withdrawn) >= maxWithdrawn {
 			clear(o.withdrawn)
 		}
 		o.withdrawn[rec.id+"/"+r.payload.Call] = r
 	}
-	rec.memory.Pressed = slices.DeleteFunc(rec.memory.Pressed, func(id string) bool { return id == r.payload.Call })
 	o.save(func(ctx context.Context, tx *sql.Tx) error {
 		if err := saveRecord(ctx, tx, rec); err != nil {
 			return err

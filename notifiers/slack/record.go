@@ -97,6 +97,7 @@ type row struct {
 	attempts int
 	nextAt   time.Time
 	lapsed   bool   // nobody waits any more: it is not tried again
+	sent     bool   // Slack has it
 	refusal  *fault // why Slack refused it for good; it is in no queue any more
 }
 
@@ -245,6 +246,9 @@ func (rec *record) continues(in *incident) bool {
 }
 
 func (rec *record) remove(r *row) {
+	if r.payload.Call != "" && !r.sent { // It was not said: it may be made again.
+		rec.memory.Pressed = slices.DeleteFunc(rec.memory.Pressed, func(id string) bool { return id == r.payload.Call })
+	}
 	is := func(other *row) bool { return other == r }
 	rec.rows = slices.DeleteFunc(rec.rows, is)
 	rec.thread = slices.DeleteFunc(rec.thread, is)

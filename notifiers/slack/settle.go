@@ -53,6 +53,7 @@ func (o *outbox) answeredWell(l *lane, j *job, now time.Time) {
 }
 
 func (o *outbox) settleThread(r *row) {
+	r.sent = true
 	r.rec.remove(r)
 	o.save(func(ctx context.Context, tx *sql.Tx) error { return deleteRow(ctx, tx, r) })
 }
@@ -229,7 +230,8 @@ func (o *outbox) keep(r *row) {
 func (o *outbox) settleGone(j *job) {
 	r, rec := j.row, j.row.rec
 	if r.kind != kindPage && (!r.payload.Said || rec.closed) {
-		o.settleThread(r)
+		rec.remove(r)
+		o.save(func(ctx context.Context, tx *sql.Tx) error { return deleteRow(ctx, tx, r) })
 		return
 	}
 	if r.kind != kindPage { // what was said needs a page to stand below
