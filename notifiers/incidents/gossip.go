@@ -101,22 +101,32 @@ func (p peers) MarshalBinary() ([]byte, error) {
 		if over > maxRemembered || r.end().Before(now.Add(-remembered)) {
 			break // What is told is remembered anew: nobody would ever forget it.
 		}
-		var events []Event
-		for _, e := range r.events {
-			if r.end().After(now.Add(-shared)) || e.Kind == Opened || e.Kind == Resolved {
-				events = append(events, e)
-				size += e.size()
+		events, large := r.told(r.end().After(now.Add(-shared)))
+		if size+large > maxState {
+			// A storm of alerts in one group: what it is about, and what was done.
+			if events, large = r.told(false); size+large > maxState {
+				break
 			}
 		}
-		if size > maxState {
-			break
-		}
+		size += large
 		m.Events = append(m.Events, events...)
 		if r.in.State != StateResolved && l.here[r.in.GroupKey] {
 			m.Firing = append(m.Firing, r.in.GroupKey)
 		}
 	}
 	return json.Marshal(m)
+}
+
+// told are the events of a record that peers are told when they meet, and about how long
+// they are as JSON: all, or those without which nobody knows what it is and who has it.
+func (r *record) told(all bool) (events []Event, size int) { //nolint:revive // As said.
+	for _, e := range r.events {
+		if all || e.Kind == Opened || e.Kind == Resolved || e.Kind == Acknowledged || e.Kind == TakenOver || e.Kind == PolicyChecked {
+			events = append(events, e)
+			size += e.size()
+		}
+	}
+	return events, size
 }
 
 // size is about how long an annotation is as JSON.

@@ -405,6 +405,32 @@ func TestStateIsBounded(t *testing.T) {
 }
 
 // TestRealGossip has two logs told of each other's events over sockets.
+// TestLargeIncidentIsToldInPart has peers know at least that it is open, and who has it.
+func TestLargeIncidentIsToldInPart(t *testing.T) {
+	a, b := newWorld(t), newWorld(t)
+	a.at(time.Second).observe(alert("Slow", 0))
+	a.tell(Event{Kind: Acknowledged, By: "Ada"})
+	in, _ := a.OpenGroup("g")
+	notes := make([]Event, 6000)
+	for i := range notes {
+		notes[i] = Event{ID: fmt.Sprint("note", i), Incident: in.ID, Kind: Noted, At: a.now, Text: strings.Repeat("x", 900)}
+	}
+	a.mu.Lock()
+	a.tellLocked(notes...)
+	a.mu.Unlock()
+	state, err := a.State().MarshalBinary()
+	if err != nil || len(state) > maxState {
+		t.Fatalf("%d bytes, %v", len(state), err)
+	}
+	if err := b.State().Merge(state); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, b)
+	if got, ok := b.OpenGroup("g"); !ok || got.Owner != "Ada" || got.Number != in.Number || b.there["g"].IsZero() {
+		t.Errorf("the peer knows %+v, %t", got, ok)
+	}
+}
+
 func TestRealGossip(t *testing.T) {
 	peer := func(name string, peers ...string) (*world, *cluster.Peer) {
 		t.Helper()
