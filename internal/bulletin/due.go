@@ -147,7 +147,7 @@ func (d *desk) bulletin() {
 		in := &d.all[i]
 		if t, told := in.told(Began); told {
 			last = later(last, t.At)
-			if in.ResolvedAt.IsZero() {
+			if _, over := in.told(Over); in.ResolvedAt.IsZero() && !over {
 				in.mark(known)
 			}
 		}
@@ -193,7 +193,7 @@ func (d *desk) follow(in *Incident) {
 	if !in.ResolvedAt.IsZero() {
 		u.Stage, u.At, u.Text = Over, in.ResolvedAt, in.over()
 		instead, all := d.overview(first.Message)
-		u.Instead, u.Aloud = &instead, all
+		u.Instead, u.Aloud = &instead, all && d.last(in, first.Message)
 		d.add(u)
 		return
 	}
@@ -239,6 +239,20 @@ func (d *desk) overview(message string) (t Text, over bool) {
 		}
 	}
 	return afterwards(list, over, d.now), over
+}
+
+// last tells whether an incident is the last of a bulletin whose end is to be told.
+func (d *desk) last(in *Incident, message string) bool {
+	for i := len(d.all) - 1; i >= 0; i-- {
+		other := &d.all[i]
+		if first, told := other.told(Began); !told || first.Message != message {
+			continue
+		}
+		if _, over := other.told(Over); !over {
+			return other == in
+		}
+	}
+	return false
 }
 
 func (in *Incident) told(s Stage) (Told, bool) {

@@ -224,3 +224,32 @@ func TestWords(t *testing.T) {
 		t.Errorf("yesterday: %q", got)
 	}
 }
+
+// TestBreaksAgainBeforeItsEndIsForgotten: what began before the end of another incident,
+// and was seen only after that was told, is news.
+func TestBreaksAgainBeforeItsEndIsForgotten(t *testing.T) {
+	n := newNewsroom(t)
+	a := n.breaks("a", sharing())
+	n.until(5 * time.Minute)
+	a.ResolvedAt = n.now
+	n.until(6 * time.Minute)
+	late := n.breaks("b", sharing())
+	late.OpenedAt = begin().Add(4 * time.Minute)
+	n.until(8 * time.Minute)
+	if len(n.said) != 4 || !strings.HasPrefix(n.said[3], "03:18 m2: 🔴 “Sharing a post works” does not hold") {
+		t.Errorf("said %q", n.said)
+	}
+}
+
+// TestTogetherOverIsSaidAloudOnce has both incidents of a bulletin end at the same time.
+func TestTogetherOverIsSaidAloudOnce(t *testing.T) {
+	n := newNewsroom(t)
+	a := n.breaks("a", sharing())
+	b := n.breaks("b", Promise{Objective: "feed", Text: "The feed loads"})
+	n.until(time.Minute)
+	a.ResolvedAt, b.ResolvedAt = n.now, n.now
+	n.until(2 * time.Minute)
+	if got := strings.Count(strings.Join(n.said, "\n"), " aloud: "); got != 1 {
+		t.Errorf("%d are aloud: %q", got, n.said)
+	}
+}
