@@ -465,6 +465,32 @@ func TestRouteThatContinuesAndGroupsOtherwise(t *testing.T) {
 	})
 }
 
+// TestMutedTwinIsNotLeftTo has the twin that has begun fall silent by its hours.
+func TestMutedTwinIsNotLeftTo(t *testing.T) {
+	escalates(t, ladder, func(i *instance) {
+		const hours = `{}/{}:{service="share"}`
+		labels := map[string]string{"severity": "page", "team": "share"}
+		i.fire(1)
+		i.paged()
+		err := i.log.Observe(i.t.Context(), incidents.Group{Key: hours, Receiver: "hours", At: time.Now(), Alerts: []incidents.Alert{
+			{Fingerprint: "0", Labels: labels, StartsAt: time.Now()},
+		}})
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		in, _ := i.log.OpenGroup(hours)
+		err = i.log.Add(i.t.Context(), incidents.Event{Incident: in.ID, At: time.Now(), Kind: incidents.PolicyChecked, Data: map[string]string{dataClock: "begun", dataPolicy: "page"}})
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		i.set(func() {
+			i.fires = append(i.fires, notifiers.Incident{GroupKey: hours, State: notifiers.Suppressed, Alerts: []notifiers.IncidentAlert{{Fingerprint: "0", Labels: labels}}})
+		})
+		pass(6 * time.Minute)
+		i.want("5m0s direct to U0ANN00001")
+	})
+}
+
 // BenchmarkLook is one look at a storm: a thousand incidents are open, each with a
 // policy that waits.
 func BenchmarkLook(b *testing.B) {

@@ -71,8 +71,9 @@ func (l *look) leaves(c climb) bool {
 		}
 		in, ok := l.log.OpenGroup(other.key)
 		t := climb{incident: in, roster: l.roster, now: l.now}
-		if !ok || other.more && !c.sameCalls(&t) {
-			continue
+		muted := l.firing[other.key].State == notifiers.Suppressed && c.group.State != notifiers.Suppressed
+		if !ok || muted || !t.choose() || other.more && !c.sameCalls(&t) {
+			continue // It would call nobody now, or others.
 		}
 		switch {
 		case t.begun():
