@@ -41,6 +41,7 @@ type Keeper struct {
 	files  files
 	remote map[address]*remote
 	made   time.Time // when the roster was
+	owed   bool      // a peer told of an override that the roster does not have yet
 }
 
 // Open reads the file and all it names. Its error joins every fault, each as

@@ -80,8 +80,9 @@ func (k *Keeper) recall(src source) *remote {
 func (k *Keeper) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		_ = k.Refresh(ctx) // It logs, and Calendars tells.
-		if err := k.takeIn(ctx); err != nil && ctx.Err() == nil {
-			k.opts.Logger.Error("what a peer told is tried again", "err", err)
+		behind := k.takeIn(ctx)
+		if behind != nil && ctx.Err() == nil {
+			k.opts.Logger.Error("what a peer told is tried again", "err", behind)
 		}
 		k.mu.Lock()
 		if time.Since(k.made) >= remadeAfter {
@@ -91,6 +92,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 			}
 		}
 		next := k.made.Add(remadeAfter)
+		if soon := time.Now().Add(retryAfter); behind != nil && soon.Before(next) {
+			next = soon
+		}
 		for _, r := range k.remote {
 			if r.due.Before(next) {
 				next = r.due

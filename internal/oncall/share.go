@@ -76,14 +76,16 @@ func (k *Keeper) Merge(b []byte) error {
 	}
 	k.peers.mu.Lock()
 	defer k.peers.mu.Unlock()
+	defer func() {
+		select {
+		case k.wake <- struct{}{}:
+		default: // It is awake already.
+		}
+	}()
 	if len(k.peers.heard)+len(list) > maxTold {
 		return errors.New("too many overrides of peers wait to be taken in: more are refused until they meet again")
 	}
 	k.peers.heard = append(k.peers.heard, list...)
-	select {
-	case k.wake <- struct{}{}:
-	default: // It is awake already.
-	}
 	return nil
 }
 
@@ -93,7 +95,7 @@ func (k *Keeper) takeIn(ctx context.Context) error {
 	heard := k.peers.heard
 	k.peers.heard = nil
 	k.peers.mu.Unlock()
-	if len(heard) == 0 || k.disk == nil {
+	if k.disk == nil || len(heard) == 0 && !k.owed {
 		return nil
 	}
 	heard = slices.DeleteFunc(heard, func(o Override) bool { return !o.sound() })
@@ -106,10 +108,12 @@ func (k *Keeper) takeIn(ctx context.Context) error {
 		k.peers.mu.Unlock()
 		return fmt.Errorf("store overrides of a peer: %w", err)
 	}
-	if !changed {
+	if !changed && !k.owed {
 		return nil
 	}
-	return k.remakeLocked(ctx)
+	err = k.remakeLocked(ctx)
+	k.owed = err != nil
+	return err
 }
 
 // sound tells whether an override can be one, whoever says so.
