@@ -50,7 +50,7 @@ func byService(objectives []rules.Objective) (groups [][]rules.Objective) {
 
 // liveNow answers in one look.
 func liveNow() []panel {
-	const burning = `clamp_max(count(max by (sloth_id) (slo:current_burn_rate:ratio{watchtower_parent=""}) >= %s), 1) or vector(0)`
+	const burning = `clamp_max(count(max by (sloth_id) (slo:current_burn_rate:ratio{watchtower_parent=""}) >= %s), 1) or on() 0 * (count(slo:current_burn_rate:ratio{watchtower_parent=""}) > 0)`
 	return []panel{
 		{
 			kind: figure, key: "fine", title: "Is everything fine?", width: 8, height: 5,
@@ -66,7 +66,7 @@ func liveNow() []panel {
 			shows:   "How many problems are open that engineers are called for, at any hour.",
 			normal:  "“Nothing to do”.",
 			act:     "ask in the channel of the people on call before you ask anybody else; the link at the top says who has it.",
-			queries: []query{{`max(watchtower_incidents_open) or vector(0)`, "open"}},
+			queries: []query{{`count(count by (alertname, service) (ALERTS{alertstate="firing", severity=~"page|critical"})) or vector(0)`, "open"}},
 			unit:    "suffix: open", decimals: new(0.0), steps: []step{{nil, colorGood}, {new(1.0), colorWatch}},
 			names: []string{"Nothing to do"},
 		},

@@ -86,8 +86,9 @@ func (s *selfMetrics) append(ctx context.Context, samples model.Vector, at int64
 		if _, here := refs[key]; here {
 			continue
 		}
+		// A series that the store has forgotten meanwhile needs no end.
 		if _, err := appender.Append(ref, labels.EmptyLabels(), at, stale); err != nil {
-			return fmt.Errorf("end %s: %w", key, err)
+			s.app.logger.Debug("a series of our own has no end", "series", key, "err", err)
 		}
 	}
 	if err := appender.Commit(); err != nil {

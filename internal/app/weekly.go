@@ -113,7 +113,7 @@ func (w *weekly) post(ctx context.Context, r report.Report, at time.Time) error 
 		since = at // A peer, or we before a crash, may have posted it then.
 	}
 	headline, lines := r.Digest()
-	lines = append(lines, "The whole report: "+w.app.URL()+"/reports/"+r.Week)
+	lines = append([]string{"The whole report: " + w.app.URL() + "/reports/" + r.Week}, lines...)
 	channelID, ts, err := w.app.slack.Say(ctx, slack.Word{
 		ID: "report/" + r.Week, Channel: w.conf.Channel, Headline: "📊 " + headline, Lines: lines, Since: since,
 	})

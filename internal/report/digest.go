@@ -6,7 +6,7 @@ import (
 )
 
 // digestRows is how many promises a digest lists.
-const digestRows = 15
+const digestRows = 12
 
 // Digest is the report in a headline and a line for each promise, as plain text: the
 // broken ones first, the costliest on top.
@@ -24,7 +24,7 @@ func (r Report) Digest() (headline string, lines []string) {
 		lines = append(lines, row.digest())
 	}
 	if r.Answers != nil {
-		lines = append(lines, r.Answers.Words())
+		lines = append([]string{r.Answers.Words()}, lines...)
 	}
 	return "The week of " + r.Dates() + ": " + r.Headline, lines
 }
