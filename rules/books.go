@@ -34,6 +34,7 @@ type books struct {
 	mu          sync.Mutex
 	corrections []Correction
 	eras        map[string][]era
+	known       map[string]knownObjective
 	lastID      int64
 }
 
@@ -60,12 +61,17 @@ func bookMigrations() []string {
 			spec       TEXT NOT NULL,
 			PRIMARY KEY (objective, begins_at)
 		)`,
+		`CREATE TABLE rules_objectives (
+			objective  TEXT PRIMARY KEY,
+			spec       TEXT NOT NULL,
+			removed_at BIGINT NOT NULL
+		)`,
 	}
 }
 
 // openBooks reads what was decided before; db may be nil.
 func openBooks(ctx context.Context, db *sql.DB) (*books, error) {
-	b := &books{db: db, eras: map[string][]era{}}
+	b := &books{db: db, eras: map[string][]era{}, known: map[string]knownObjective{}}
 	if db == nil {
 		return b, nil
 	}
@@ -77,6 +83,9 @@ func openBooks(ctx context.Context, db *sql.DB) (*books, error) {
 	}
 	if err := b.readEras(ctx); err != nil {
 		return nil, fmt.Errorf("read generations of objectives: %w", err)
+	}
+	if err := b.readKnown(ctx); err != nil {
+		return nil, fmt.Errorf("read the objectives that were promised before: %w", err)
 	}
 	return b, nil
 }
@@ -140,16 +149,15 @@ func (b *books) readEras(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return eachRow(rows, func() error {
 		var id string
 		var g era
 		if err := rows.Scan(&id, &g.from, &g.generation, &g.budget); err != nil {
 			return err
 		}
 		b.eras[id] = append(b.eras[id], g)
-	}
-	return rows.Err()
+		return nil
+	})
 }
 
 // addCorrection keeps a correction and gives it its ID.

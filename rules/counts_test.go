@@ -128,6 +128,37 @@ func TestBudgetsLikeByHand(t *testing.T) {
 				t.Fatalf("seed %d: %s – %s holds %+v (%v), by hand %+v", seed, from, to, got, err, want)
 			}
 		}
+		w.sumsUp(r, start)
+	}
+}
+
+// sumsUp asks for many stretches of time at once and for each alone.
+func (w *world) sumsUp(r *rand.Rand, start time.Time) {
+	w.t.Helper()
+	edges := []time.Time{start.Add(-time.Hour), start.Add(2 * time.Hour), start.Add(2 * time.Hour), w.now.Add(time.Hour)}
+	for range 40 {
+		edges = append(edges, start.Add(time.Duration(r.IntN(100*3600))*time.Second))
+	}
+	slices.SortFunc(edges, time.Time.Compare)
+	all, err := w.engine.Tallies(w.t.Context(), share, edges...)
+	if err != nil || len(all) != len(edges)-1 {
+		w.t.Fatalf("%d tallies of %d edges: %v", len(all), len(edges), err)
+	}
+	for i, got := range all {
+		want, err := w.engine.Tally(w.t.Context(), share, edges[i], edges[i+1])
+		if err != nil || !near(got.Total, want.Total, 1e-6) || !near(got.Good, want.Good, 1e-6) || !near(got.Allowed, want.Allowed, 1e-6) ||
+			!near(got.RawTotal, want.RawTotal, 1e-6) || got.Corrected != want.Corrected || !near(got.Unseen.Seconds(), want.Unseen.Seconds(), 1) {
+			w.t.Fatalf("%s – %s holds %+v in a row, and %+v alone (%v)", edges[i], edges[i+1], got, want, err)
+		}
+	}
+}
+
+func TestTalliesNeedEdges(t *testing.T) {
+	w := newWorld(t, shareObjective())
+	for _, edges := range [][]time.Time{nil, {w.now}, {w.now, w.now.Add(-time.Hour)}} {
+		if _, err := w.engine.Tallies(t.Context(), share, edges...); err == nil {
+			t.Errorf("edges %v are taken", edges)
+		}
 	}
 }
 

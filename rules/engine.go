@@ -168,7 +168,7 @@ func (e *Engine) Reload(objectives []Objective) error {
 }
 
 // change tells what a replacement of objectives brought: whether there are new
-// tracks, and the old versions of those that count other events now.
+// tracks, the old versions of those that count other events now, and the removed ones.
 type change struct {
 	fresh    bool
 	replaced []*track
@@ -222,7 +222,7 @@ func (e *Engine) replace(objectives []Objective) (change, error) {
 	if len(faults) > 0 {
 		return change{}, errors.Join(faults...)
 	}
-	if err := e.books.noteEras(context.Background(), versions); err != nil {
+	if err := e.note(versions); err != nil {
 		return change{}, err
 	}
 	e.mu.Lock()
@@ -241,6 +241,11 @@ func (e *Engine) replace(objectives []Objective) (change, error) {
 			out.succeed(old, tr)
 		}
 	}
+	for id, old := range before {
+		if fresh[id] == nil && (old.parent == "" || fresh[old.parent] == nil) {
+			out.replaced = append(out.replaced, old) // What it counted stays on disk.
+		}
+	}
 	// Members are found by way of their whole, which alone is looked up.
 	e.tracks, e.index = fresh, newIndex(fresh)
 	for id, tr := range maps.Clone(fresh) {
@@ -253,6 +258,18 @@ func (e *Engine) replace(objectives []Objective) (change, error) {
 	e.publish()
 	e.rematch()
 	return out, nil
+}
+
+// note writes into the books what is promised from now on.
+func (e *Engine) note(versions []version) error {
+	if err := e.books.noteEras(context.Background(), versions); err != nil {
+		return err
+	}
+	all := make([]Objective, len(versions))
+	for i, v := range versions {
+		all[i] = v.objective
+	}
+	return e.books.noteObjectives(context.Background(), all, e.now())
 }
 
 // all returns the tracks by ID.
