@@ -184,7 +184,7 @@ func (o Objective) annotated() (map[string]string, error) {
 		}
 		out[annotationPrefix+key] = strings.TrimSuffix(string(text), "\n")
 	}
-	for key, text := range map[string]string{"promise": o.Promise, "meaning": o.Meaning, "no_owner": o.NoOwner, "no_playbook": o.NoPlaybook} {
+	for key, text := range map[string]string{"promise": o.Promise, "meaning": o.Meaning, "events": o.Events, "no_owner": o.NoOwner, "no_playbook": o.NoPlaybook} {
 		if text != "" {
 			out[annotationPrefix+key] = text
 		}

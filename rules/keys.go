@@ -97,7 +97,7 @@ func shift(n *yaml.Node, lines int) {
 }
 
 // sentenceKeys are the keys whose texts are for people.
-func sentenceKeys() []string { return []string{"meaning", "no_owner", "no_playbook", "promise"} }
+func sentenceKeys() []string { return []string{"events", "meaning", "no_owner", "no_playbook", "promise"} }
 
 func keyNames() []string { return slices.Sorted(maps.Keys((&keys{}).readers(&Objective{}))) }
 
@@ -138,6 +138,7 @@ func (k *keys) readers(o *Objective) fields {
 	return fields{
 		"promise":     text("promise", &o.Promise),
 		"meaning":     text("meaning", &o.Meaning),
+		"events":      text("events", &o.Events),
 		"no_owner":    text("no_owner", &o.NoOwner),
 		"no_playbook": text("no_playbook", &o.NoPlaybook),
 		"period": func(n *yaml.Node) {

@@ -50,6 +50,9 @@ type Objective struct {
 	// Meaning says in plain language what it costs people when the promise is broken;
 	// "" when the spec does not say.
 	Meaning string
+	// Events is what is counted, in the plural and in people's words: "shares"; "" when
+	// the spec does not say.
+	Events string
 	// Policy overrides the consequence texts of states.
 	Policy map[State]string
 	// NoOwner and NoPlaybook are the reasons why nobody owns the objective and why no

@@ -61,6 +61,7 @@ type lastWords struct {
 	Promise   string            `json:"promise"`
 	Team      string            `json:"team"`
 	Meaning   string            `json:"meaning,omitempty"`
+	Events    string            `json:"events,omitempty"`
 	Target    float64           `json:"target"`
 	Period    time.Duration     `json:"period"`
 	Calendar  *lastCalendar     `json:"calendar,omitempty"`
@@ -78,7 +79,7 @@ type lastCalendar struct {
 }
 
 func (o Objective) lastWords() (string, error) {
-	w := lastWords{o.Service, o.SLO, o.Promise, o.Team, o.Meaning, o.Target, o.Period, nil, o.Budgeting, o.SLI, o.Labels}
+	w := lastWords{o.Service, o.SLO, o.Promise, o.Team, o.Meaning, o.Events, o.Target, o.Period, nil, o.Budgeting, o.SLI, o.Labels}
 	if c := o.Calendar; c != nil {
 		w.Calendar = &lastCalendar{c.Unit, c.Count, c.Start.Format(time.DateTime), c.Start.Location().String()}
 	}
@@ -93,7 +94,7 @@ func (k knownObjective) objective(id string) Objective {
 		return Objective{ID: id, Promise: id}
 	}
 	o := Objective{
-		ID: id, Service: w.Service, SLO: w.SLO, Promise: w.Promise, Team: w.Team, Meaning: w.Meaning, Target: w.Target,
+		ID: id, Service: w.Service, SLO: w.SLO, Promise: w.Promise, Team: w.Team, Meaning: w.Meaning, Events: w.Events, Target: w.Target,
 		Period: w.Period, Budgeting: w.Budgeting, SLI: w.SLI, Labels: w.Labels,
 	}
 	if c := w.Calendar; c != nil {

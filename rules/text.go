@@ -120,6 +120,8 @@ func (o *Objective) unit() string {
 		return "slices of " + model.Duration(slice).String()
 	case o.SLI.Raw():
 		return "checks"
+	case o.Events != "":
+		return o.Events
 	case strings.Contains(o.SLI.TotalQuery, "request") || strings.Contains(o.SLI.TotalQuery, "_calls_total"):
 		return "requests"
 	default:

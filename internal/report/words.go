@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -52,40 +53,54 @@ func twoDigits(n float64) float64 {
 }
 
 // unit is what an objective counts, in words.
-type unit string
+type unit struct {
+	kind kind
+	noun string // in the plural
+}
+
+// kind says what becomes of what is counted.
+type kind int
 
 const (
-	requests unit = "requests"      // They work or they fail.
-	waits    unit = "slow requests" // They are fast enough or too slow.
-	seconds  unit = "seconds"       // All that is known of a plain ratio is for how long it was how bad.
+	events kind = iota // They work or they fail.
+	waits              // They are fast enough or too slow.
+	times              // Stretches of time are good or bad as a whole.
+	ratio              // All that is known of a plain ratio is for how long it was how bad, in seconds.
 )
 
 // unitOf returns what o counts. That an objective is about speed shows in its queries: they count a histogram's buckets.
 func unitOf(o rules.Objective) unit {
-	switch {
+	noun := cmp.Or(oneLine(o.Events), "requests")
+	switch slice := o.Budgeting.Slice; {
+	case slice == time.Minute:
+		return unit{times, "minutes"}
+	case slice > 0:
+		return unit{times, "stretches of " + spell(slice.Seconds())}
 	case o.SLI.Raw():
-		return seconds
+		return unit{kind: ratio}
 	case strings.Contains(o.SLI.ErrorQuery, "_bucket") || strings.Contains(o.SLI.ErrorQuery, "histogram_fraction"):
-		return waits
+		return unit{waits, noun}
 	default:
-		return requests
+		return unit{events, noun}
 	}
 }
 
-// Verb says what bad events of o do: "fail", "are too slow".
+// Verb says what bad events of o do: "of requests fail", "of requests are too slow".
 func Verb(o rules.Objective) string {
-	switch unitOf(o) {
+	switch u := unitOf(o); u.kind {
 	case waits:
-		return "of requests are too slow"
-	case seconds:
+		return "of " + u.noun + " are too slow"
+	case times:
+		return "of " + u.noun + " are bad"
+	case ratio:
 		return "of the time is bad"
 	default:
-		return "of requests fail"
+		return "of " + u.noun + " fail"
 	}
 }
 
 // Slow tells whether bad events of o take too long, and do not fail.
-func Slow(o rules.Objective) bool { return unitOf(o) == waits }
+func Slow(o rules.Objective) bool { return unitOf(o).kind == waits }
 
 // Failed says how many of all events of o were bad: "about 41,000 of 3.2 million requests failed".
 func Failed(o rules.Objective, bad, total float64) string { return unitOf(o).failed(bad, total) }
@@ -94,24 +109,14 @@ func (u unit) failed(bad, total float64) string {
 	if total <= 0 {
 		return "nothing was counted"
 	}
-	if u == seconds {
+	if u.kind == ratio {
 		if bad <= 0 {
-			return "none of " + spell(total) + " was bad"
+			return "none of " + about(total) + " was bad"
 		}
-		return spell(bad) + " of " + spell(total) + " were bad"
-	}
-	noun, verb := "requests", "failed"
-	if math.Round(total) == 1 {
-		noun = "request"
+		return about(bad) + " of " + about(total) + " were bad"
 	}
 	all, allExact := number(total)
 	some, someExact := number(bad)
-	if u == waits {
-		verb = "were too slow"
-		if some == "1" {
-			verb = "was too slow"
-		}
-	}
 	switch {
 	case bad <= 0:
 		some = "none"
@@ -121,8 +126,31 @@ func (u unit) failed(bad, total float64) string {
 	if !allExact {
 		all = "about " + all
 	}
-	return some + " of " + all + " " + noun + " " + verb
+	noun := u.noun
+	if noun == "requests" && math.Round(total) == 1 {
+		noun = "request"
+	}
+	return some + " of " + all + " " + noun + " " + u.verb(some)
 }
+
+// verb says what became of so many.
+func (u unit) verb(some string) string {
+	switch {
+	case u.kind == events:
+		return "failed"
+	case u.kind == waits && some == "1":
+		return "was too slow"
+	case u.kind == waits:
+		return "were too slow"
+	case some == "1":
+		return "was bad"
+	default:
+		return "were bad"
+	}
+}
+
+// about says a number of seconds in the unit that suits it: "about 3 hours".
+func about(secs float64) string { return "about " + spell(secs) }
 
 // spell says a number of seconds in the unit that suits it.
 func spell(secs float64) string {
@@ -131,10 +159,10 @@ func spell(secs float64) string {
 		name string
 	}{{3600, "hours"}, {60, "minutes"}} {
 		if secs >= 3*u.size {
-			return "about " + Number(math.Round(secs/u.size)) + " " + u.name
+			return Number(math.Round(secs/u.size)) + " " + u.name
 		}
 	}
-	return "about " + Number(secs) + " seconds"
+	return Number(secs) + " seconds"
 }
 
 // Percent returns a ratio as a percentage to two digits, never rounded up to 100% nor down to 0%: "3.2%", "0.041%".
