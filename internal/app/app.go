@@ -81,7 +81,7 @@ type App struct {
 	engine      *rules.Engine
 	promRules   *rules.PromRules
 	escalator   *escalator // nil where no file says who is on call
-	weekly      *weekly    // nil where reports are not posted
+	reports     *reports
 	spokesman   *spokesman // nil where stakeholders have no channel, or are told by hand
 	collectors  *collectors.Collectors
 	boards      boards
@@ -124,7 +124,7 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 		buildInfo(o.Version),
 	)
 	for _, open := range []func(context.Context, config.Files) error{
-		a.listen, a.openStores, a.openOnCall, a.openIncidents, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openEscalation, a.openStakeholders, a.openWeekly, a.openCollectors, a.openSite, a.openSelfWatch,
+		a.listen, a.openStores, a.openOnCall, a.openIncidents, a.openSlack, a.openPipeline, a.openAlerting, a.openRules, a.openEscalation, a.openStakeholders, a.openReports, a.openCollectors, a.openSite, a.openSelfWatch,
 	} {
 		if err := open(ctx, files); err != nil {
 			return a, err

@@ -344,6 +344,7 @@ const (
 	dataPolicy = "policy"
 	dataClock  = "clock"  // begun, paused, resumed
 	dataAction = "step"   // the ID of what is done
+	dataCalled = "called" // the name of the person who is called
 	dataNobody = "nobody" // the step would have reached nobody
 )
 

@@ -155,6 +155,9 @@ func (e *escalator) step(ctx context.Context, c climb, a escalation.Action) {
 	if a.Attempt > 0 {
 		begun.ID, begun.Text = a.ID+"/try/"+strconv.Itoa(a.Attempt), fmt.Sprintf("%s calls %s, try %d", c.called(a), w.name, a.Attempt+1)
 	}
+	if w.because != "" {
+		begun.Data = map[string]string{dataCalled: w.name}
+	}
 	c.tell(ctx, e, a, begun)
 	late := escalation.Words(max(time.Minute, c.now.Sub(c.incident.OpenedAt).Truncate(time.Minute)))
 	if a.Target.Means == escalation.Receiver {

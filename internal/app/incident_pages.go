@@ -53,8 +53,7 @@ func (a *App) history() web.History {
 			}
 			return out
 		},
-		Reported: a.reported,
-		Times:    func() []web.ServiceTimes { return timesByService(listed(), time.Now().Add(-timesOver)) },
+		Times: func() []web.ServiceTimes { return timesByService(listed(), time.Now().Add(-timesOver)) },
 		Tell: func(ctx context.Context, id string) (postmortem.Incident, bool) {
 			in, ok := a.incidentLog.Get(id)
 			if !ok {

@@ -72,6 +72,8 @@ func (a *App) warnOfRestart(next config.Config) {
 		"collectors.global.external_labels":     !labels.Equal(old.Collectors.ExternalLabels(), next.Collectors.ExternalLabels()),
 		"selfwatch":                             !reflect.DeepEqual(old.SelfWatch, next.SelfWatch),
 		"reports.weekly":                        old.Reports.Weekly != next.Reports.Weekly,
+		"reports.monthly":                       old.Reports.Monthly != next.Reports.Monthly,
+		"reports.quarterly":                     old.Reports.Quarterly != next.Reports.Quarterly,
 	} {
 		if changed {
 			a.logger.Warn("a changed key takes effect after a restart only", "key", key)

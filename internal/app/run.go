@@ -35,7 +35,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"silences", a.noteSilences},
 		{"escalation", a.escalate},
 		{"stakeholders", a.informStakeholders},
-		{"weekly report", a.postReports},
+		{"reports", a.postReports},
 		{"collectors", a.collect},
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},

@@ -47,6 +47,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Status:      a.statusPage,
 		Incidents:   a.incidents,
 		History:     a.history(),
+		Reports:     web.Reports{Build: a.report, Slack: a.slackReport},
 		OnCall:      a.onCallPages(),
 		Playbooks:   a.playbookPages,
 		Primer:      playbooks.HTML(docs.Primer),

@@ -15,7 +15,7 @@ func (c *Config) resolve(base string) {
 	} {
 		*p = resolved(base, *p)
 	}
-	for _, list := range [][]string{c.Rules.Objectives, c.Rules.Prometheus, c.Playbooks, c.Dashboards.Extra} {
+	for _, list := range [][]string{c.Rules.Objectives, c.Rules.Prometheus, c.Playbooks, c.Dashboards.Extra, c.Reports.Postmortems} {
 		for i, p := range list {
 			list[i] = resolved(base, p)
 		}

@@ -80,6 +80,44 @@ func within(code, next string) string {
 	}
 }
 
+// Unticked is what a post-mortem leaves to do, and nobody has ticked off.
+type Unticked struct {
+	Title string
+	// URL is where it is tracked, "" where it is not.
+	URL string
+	// Of is the title of the document, Page the address of the incident's page; both may be empty.
+	Of, Page string
+}
+
+var tracked = regexp.MustCompile(`^(.*?)\s*\(\[[^\]]*\]\((https?://[^)\s]+)\)\)\s*$`)
+
+// Open are the items of a post-mortem's checklist that are not ticked off, those that are tracked elsewhere too.
+func Open(document string) []Unticked {
+	written := strings.Split(document, "\n")
+	lines := make([]string, len(written))
+	var doc Unticked
+	for i, line := range written {
+		lines[i] = strings.TrimSuffix(strings.TrimRight(line, " \t\r"), exported)
+		if m := heading.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, "# ") && doc.Of == "" {
+			doc.Of = plain(m[2])
+		}
+		if m := page.FindStringSubmatch(line); m != nil && doc.Page == "" {
+			doc.Page = m[1]
+		}
+	}
+	var out []Unticked
+	for _, i := range open(lines) {
+		one := doc
+		one.Title = item.FindStringSubmatch(lines[i])[2]
+		if m := tracked.FindStringSubmatch(one.Title); m != nil && lines[i] != strings.TrimRight(written[i], " \t\r") {
+			one.Title, one.URL = m[1], m[2]
+		}
+		one.Title = plain(one.Title)
+		out = append(out, one)
+	}
+	return out
+}
+
 // Items are the titles of what Export would make.
 func Items(document string) []string {
 	lines := strings.Split(document, "\n")

@@ -56,6 +56,21 @@ func TestItems(t *testing.T) {
 	}
 }
 
+func TestOpen(t *testing.T) {
+	doc := Unticked{Of: "Incident 42: Sharing [a] post & more", Page: "https://watchtower.example.org/incidents/42"}
+	of := func(title, url string) Unticked { return Unticked{title, url, doc.Of, doc.Page} }
+	want := []Unticked{
+		of("Alert on the canary*, says Kim.", ""), of("made before", "https://github.com/owner/repo/issues/7"), of("nested", ""),
+		of("Read the ([runbook](https://wiki.example.org/runbook))", ""),
+	}
+	if diff := cmp.Diff(want, Open(document)); diff != "" {
+		t.Errorf("open (-want +got):\n%s", diff)
+	}
+	if got := Open("# Only a title\n"); len(got) != 0 {
+		t.Errorf("nothing to do, and open: %+v", got)
+	}
+}
+
 // What was made before an error is written down, so that it is not made again.
 func TestExportGoesOnWhereItStopped(t *testing.T) {
 	var asked []Issue

@@ -15,7 +15,7 @@ func TestConfig(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(`weekly: {day: Friday, at: "16:30", timezone: Europe/Berlin}`), &c); err != nil {
 		t.Fatalf("decode: %v", err)
 	}
-	if want := (Weekly{Day: "Friday", At: "16:30", Timezone: "Europe/Berlin"}); c.Weekly != want {
+	if want := (Posting{Day: "Friday", At: "16:30", Timezone: "Europe/Berlin"}); c.Weekly != want {
 		t.Errorf("decoded %+v, want %+v", c.Weekly, want)
 	}
 	if err := c.Validate(); err != nil {
@@ -29,19 +29,19 @@ func TestConfig(t *testing.T) {
 func TestConfigNamesEveryFault(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		w    Weekly
+		w    Posting
 		want []string
 	}{
-		{"day", Weekly{"someday", "09:00", "UTC", ""}, []string{`reports.weekly.day: "someday" is not a day`}},
-		{"time", Weekly{"monday", "9:00", "UTC", ""}, []string{`reports.weekly.at: "9:00" is not a time of day`}},
-		{"late time", Weekly{"monday", "24:00", "UTC", ""}, []string{`reports.weekly.at: "24:00"`}},
-		{"zone", Weekly{"monday", "09:00", "Mars/Olympus", ""}, []string{`reports.weekly.timezone: "Mars/Olympus" is not a known time zone`}},
-		{"zone outside", Weekly{"monday", "09:00", "../../etc/passwd", ""}, []string{"reports.weekly.timezone"}},
-		{"channel", Weekly{"monday", "09:00", "UTC", "the leads"}, []string{"reports.weekly.channel: \"the leads\" is no channel"}},
-		{"all", Weekly{"", "noon", "X", "#"}, []string{"weekly.day", "weekly.at", "weekly.timezone", "weekly.channel"}},
+		{"day", Posting{"someday", "09:00", "UTC", ""}, []string{`reports.weekly.day: "someday" is not a day`}},
+		{"time", Posting{"monday", "9:00", "UTC", ""}, []string{`reports.weekly.at: "9:00" is not a time of day`}},
+		{"late time", Posting{"monday", "24:00", "UTC", ""}, []string{`reports.weekly.at: "24:00"`}},
+		{"zone", Posting{"monday", "09:00", "Mars/Olympus", ""}, []string{`reports.weekly.timezone: "Mars/Olympus" is not a known time zone`}},
+		{"zone outside", Posting{"monday", "09:00", "../../etc/passwd", ""}, []string{"reports.weekly.timezone"}},
+		{"channel", Posting{"monday", "09:00", "UTC", "the leads"}, []string{"reports.weekly.channel: \"the leads\" is no channel"}},
+		{"all", Posting{"", "noon", "X", "#"}, []string{"weekly.day", "weekly.at", "weekly.timezone", "weekly.channel"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := Config{test.w}.Validate()
+			err := Config{Weekly: test.w}.Validate()
 			if err == nil {
 				t.Fatal("not refused")
 			}

@@ -9,8 +9,8 @@ import (
 // csvColumns are the columns of CSV. Ratios are 0 to 1; what is not known is empty.
 func csvColumns() []string {
 	return []string{
-		"week", "team", "objective", "service", "promise", "outcome", "target", "achieved", "achieved_before", "good", "bad", "total", "allowed",
-		"budget_left", "worst_hour", "worst_hour_bad", "unknown_minutes", "corrected_minutes",
+		"period", "team", "objective", "service", "promise", "outcome", "target", "achieved", "achieved_before", "good", "bad", "total", "allowed",
+		"error_minutes", "budget_left", "budget_left_before", "budget_spent", "worst_hour", "worst_hour_bad", "unknown_minutes", "corrected_minutes",
 	}
 }
 
@@ -22,14 +22,14 @@ func (r Report) CSV() string {
 	_ = w.Write(csvColumns()) // a strings.Builder takes everything
 	for _, t := range r.Teams {
 		for _, row := range t.Rows {
-			_ = w.Write(row.csv(r.Week))
+			_ = w.Write(row.csv(r.Name))
 		}
 	}
 	w.Flush()
 	return b.String()
 }
 
-func (row Row) csv(week string) []string {
+func (row Row) csv(period string) []string {
 	worst, worstBad, corrected := "", "", "0"
 	if row.Worst != nil {
 		worst, worstBad = row.Worst.From.Format("2006-01-02T15:04:05Z07:00"), exact(row.Worst.Bad)
@@ -38,8 +38,9 @@ func (row Row) csv(week string) []string {
 		corrected = exact(row.Uncorrected.Minutes)
 	}
 	return []string{
-		week, tame(row.Team), tame(row.ID), tame(row.Service), tame(row.Promise), string(row.Outcome), exact(row.Target), optional(row.Achieved), optional(row.Before),
-		exact(row.Good), exact(row.Bad), exact(row.Total), exact(row.Allowed), optional(row.BudgetLeft), worst, worstBad, optional(row.UnknownMinutes), corrected,
+		period, tame(row.Team), tame(row.ID), tame(row.Service), tame(row.Promise), string(row.Outcome), exact(row.Target), optional(row.Achieved), optional(row.Before),
+		exact(row.Good), exact(row.Bad), exact(row.Total), exact(row.Allowed),
+		optional(row.ErrorMinutes), optional(row.BudgetLeft), optional(row.BudgetBefore), optional(row.Spent), worst, worstBad, optional(row.UnknownMinutes), corrected,
 	}
 }
 

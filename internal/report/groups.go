@@ -13,7 +13,7 @@ import (
 // worstGroups is how many groups of a promise a report names.
 const worstGroups = 5
 
-// Groups is the week of the groups of a promise: of its routes, say.
+// Groups is the period of the groups of a promise: of its routes, say.
 type Groups struct {
 	By     []string `json:"by"` // The labels.
 	Count  int      `json:"count"`
@@ -21,7 +21,7 @@ type Groups struct {
 	Worst  []Group  `json:"worst"`  // Of those, the ones that failed most, at most five.
 }
 
-// Group is the week of one group.
+// Group is the period of one group.
 type Group struct {
 	ID       string   `json:"id"`
 	Name     string   `json:"name"` // Its labels' values.
@@ -32,22 +32,23 @@ type Group struct {
 	Sentence string   `json:"sentence"` // "1,204 of about 38,000 requests failed".
 }
 
-// groupsOf reads the week of the groups of an objective; nil for one without.
-func groupsOf(ctx context.Context, src Source, o rules.Objective, members []rules.Objective, week span) *Groups {
+// groupsOf reads the groups of an objective; nil for one without.
+func groupsOf(ctx context.Context, src Source, s subject, members []rules.Objective) *Groups {
+	o := s.Objective
 	if len(o.GroupBy) == 0 {
 		return nil
 	}
 	g := &Groups{By: o.GroupBy, Count: len(members), Worst: []Group{}}
 	for _, m := range members {
-		t, err := src.Tally(ctx, m.ID, week.from, week.to)
-		bad := max(0, t.Total-t.Good)
-		if err != nil || t.Total <= 0 || bad <= t.Allowed*(1+rounding) {
+		all, err := src.Tallies(ctx, m.ID, s.period.From, s.end)
+		if err != nil || outcomeOf(all[0]) != Missed {
 			continue // What cannot be read is said of the whole.
 		}
+		t := all[0]
 		g.Missed++
 		g.Worst = append(g.Worst, Group{
-			ID: m.ID, Name: groupName(o, m), Achieved: t.Good / t.Total, Bad: bad, Total: t.Total,
-			Burn: burn(bad, t.Allowed), Sentence: unitOf(o).failed(bad, t.Total),
+			ID: m.ID, Name: groupName(o, m), Achieved: t.Good / t.Total, Bad: bad(t), Total: t.Total,
+			Burn: burn(bad(t), t.Allowed), Sentence: unitOf(o).failed(bad(t), t.Total),
 		})
 	}
 	slices.SortFunc(g.Worst, func(a, b Group) int { return cmp.Or(cmp.Compare(b.Bad, a.Bad), strings.Compare(a.ID, b.ID)) })

@@ -22,7 +22,7 @@ func TestGroupsHaveNoRowOfTheirOwn(t *testing.T) {
 		src.statuses = append(src.statuses, m)
 		src.hours[m.Objective.ID] = steady(from, to, counts{bad: float64(max(0, i-1)), total: 100})
 	}
-	r, err := Build(t.Context(), src, from, to)
+	r, err := Build(t.Context(), src, Period{Weekly, from, to})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestGroupsHaveNoRowOfTheirOwn(t *testing.T) {
 		}
 	}
 	src.statuses = src.statuses[:3]
-	if r, err = Build(t.Context(), src, from, to); err != nil || !strings.Contains(r.Plain(), "None of 2 by route and method broke it for itself.") {
+	if r, err = Build(t.Context(), src, Period{Weekly, from, to}); err != nil || !strings.Contains(r.Plain(), "None of 2 by route and method broke it for itself.") {
 		t.Errorf("%v: %s", err, r.Plain())
 	}
 }

@@ -8,48 +8,75 @@ import (
 	"time"
 )
 
-// Incident is one that was open in the week. Times that have not come are zero.
+// Incident is one that was open in the period. Times that have not come are zero.
 type Incident struct {
 	Number   int64  `json:"number"`
+	Group    string `json:"group,omitempty"` // The same for one that comes again.
 	Title    string `json:"title"`
 	Service  string `json:"service,omitempty"`
 	Team     string `json:"team,omitempty"`
 	Severity string `json:"severity,omitempty"`
 	Owner    string `json:"owner,omitempty"` // Who had it last.
 	Pages    bool   `json:"pages"`           // It called somebody.
+	// Objectives are the IDs of those it was about.
+	Objectives []string `json:"objectives,omitempty"`
+	// ActedOn tells that people did something about it beyond having it: a step of the playbook, a note, a role. Silenced
+	// tells that somebody silenced it.
+	ActedOn  bool `json:"acted_on"`
+	Silenced bool `json:"silenced"`
+	// Called are those whom the escalation policy called by name.
+	Called []string `json:"called,omitempty"`
 
 	OpenedAt       time.Time `json:"opened_at"`
 	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
 	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
 }
 
-// Answers is how much came in the week, and how fast it was answered. Pages, Night and the means are about incidents that
+// Answers is how much came in the period, and how fast it was answered. Pages, Night and the means are about incidents that
 // began in it.
 type Answers struct {
-	Incidents    int `json:"incidents"` // Those that began in the week.
-	Earlier      int `json:"earlier"`   // Those that began before and went on.
+	Incidents    int `json:"incidents"` // Those that began in it.
+	Before       int `json:"before"`    // Those that began in the period before.
+	Earlier      int `json:"earlier"`   // Those that began before it and went on.
 	Pages        int `json:"pages"`
-	Night        int `json:"night_pages"` // Pages between 22:00 and 08:00.
+	Night        int `json:"night_pages"` // Pages between 22:00 and 08:00, in the time zone of the team's schedule.
 	Acknowledged int `json:"acknowledged"`
 	Resolved     int `json:"resolved"`
 	// MTTA and MTTR are the mean times from the beginning to the first acknowledgment and to the end, in seconds, over those
 	// that came to it; nil without one.
 	MTTA *float64 `json:"mtta_seconds"`
 	MTTR *float64 `json:"mttr_seconds"`
+
+	noun string
 }
 
-// Night begins and ends at these hours, in the report's time zone.
-const (
-	nightFrom = 22
-	nightTo   = 8
-)
+// began tells whether an incident began within a period.
+func (p Period) began(in Incident) bool {
+	return !in.OpenedAt.Before(p.From) && in.OpenedAt.Before(p.To)
+}
 
-// Tell adds the incidents that were open in the week to the report.
-func (r *Report) Tell(list []Incident) {
-	r.Incidents, r.Answers = []Incident{}, &Answers{}
+// addIncidents adds those that were open in the period.
+func (r *Report) addIncidents(list []Incident, z zones) {
+	r.Incidents, r.Answers = []Incident{}, &Answers{noun: r.Kind.Noun()}
+	var acknowledging, resolving time.Duration
 	for _, in := range list {
+		switch {
+		case r.Span().began(in):
+			r.Answers.add(in, z)
+			if !in.AcknowledgedAt.IsZero() {
+				acknowledging += max(0, in.AcknowledgedAt.Sub(in.OpenedAt))
+			}
+			if !in.ResolvedAt.IsZero() {
+				resolving += max(0, in.ResolvedAt.Sub(in.OpenedAt))
+			}
+		case r.Span().Step(-1).began(in):
+			r.Answers.Before++
+		}
 		if !in.OpenedAt.Before(r.To) || !in.ResolvedAt.IsZero() && in.ResolvedAt.Before(r.From) {
 			continue
+		}
+		if in.OpenedAt.Before(r.From) {
+			r.Answers.Earlier++
 		}
 		in.Title, in.Owner, in.OpenedAt = oneLine(in.Title), oneLine(in.Owner), in.OpenedAt.In(r.From.Location())
 		r.Incidents = append(r.Incidents, in)
@@ -57,20 +84,6 @@ func (r *Report) Tell(list []Incident) {
 	slices.SortFunc(r.Incidents, func(a, b Incident) int {
 		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Number, b.Number))
 	})
-	var acknowledging, resolving time.Duration
-	for _, in := range r.Incidents {
-		if in.OpenedAt.Before(r.From) {
-			r.Answers.Earlier++
-			continue
-		}
-		r.Answers.add(in)
-		if !in.AcknowledgedAt.IsZero() {
-			acknowledging += max(0, in.AcknowledgedAt.Sub(in.OpenedAt))
-		}
-		if !in.ResolvedAt.IsZero() {
-			resolving += max(0, in.ResolvedAt.Sub(in.OpenedAt))
-		}
-	}
 	if n := r.Answers.Acknowledged; n > 0 {
 		r.Answers.MTTA = new(acknowledging.Seconds() / float64(n))
 	}
@@ -79,11 +92,11 @@ func (r *Report) Tell(list []Incident) {
 	}
 }
 
-func (a *Answers) add(in Incident) {
+func (a *Answers) add(in Incident, z zones) {
 	a.Incidents++
 	if in.Pages {
 		a.Pages++
-		if hour := in.OpenedAt.Hour(); hour >= nightFrom || hour < nightTo {
+		if z.night(in.Team, in.OpenedAt) {
 			a.Night++
 		}
 	}
@@ -99,9 +112,9 @@ func (a *Answers) add(in Incident) {
 // 4 minutes on average. 3 are over, after 32 minutes on average.".
 func (a Answers) Words() string {
 	if a.Incidents+a.Earlier == 0 {
-		return "There was no incident."
+		return "There was no incident" + a.than() + "."
 	}
-	s := begun(a.Incidents)
+	s := begun(a.Incidents) + a.than()
 	switch {
 	case a.Pages > 0 && a.Night > 0:
 		s += fmt.Sprintf(", %d of them called somebody, %d at night", a.Pages, a.Night)
@@ -120,9 +133,17 @@ func (a Answers) Words() string {
 		s += fmt.Sprintf(" %d %s over, after %s on average.", a.Resolved, wereAre(a.Resolved, "is", "are"), lasted(*a.MTTR))
 	}
 	if a.Earlier > 0 {
-		s += fmt.Sprintf(" %d went on from the week before.", a.Earlier)
+		s += fmt.Sprintf(" %d went on from the %s before.", a.Earlier, cmp.Or(a.noun, "week"))
 	}
 	return s
+}
+
+// than compares with the period before: " (5 the week before)".
+func (a Answers) than() string {
+	if a.Before == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d the %s before)", a.Before, cmp.Or(a.noun, "week"))
 }
 
 func begun(n int) string {
@@ -179,19 +200,17 @@ func (in Incident) LastedWords() string {
 	return lasted(max(0, in.ResolvedAt.Sub(in.OpenedAt)).Seconds())
 }
 
-// incidentsMarkdown is the part of the report about incidents.
-func (r Report) incidentsMarkdown() string {
+// incidentsMarkdown writes the part of the report about incidents.
+func (r Report) incidentsMarkdown(b *strings.Builder) {
 	if r.Answers == nil {
-		return ""
+		return
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n## Incidents\n\n%s\n", r.Answers.Words())
+	fmt.Fprintf(b, "\n## Incidents\n\n%s\n", r.Answers.Words())
 	if len(r.Incidents) > 0 {
 		b.WriteString("\n| Incident | Team | Began | Acknowledged after | Lasted | Who had it |\n| --- | --- | --- | --- | --- | --- |\n")
 	}
 	for _, in := range r.Incidents {
-		fmt.Fprintf(&b, "| #%d %s | %s | %s | %s | %s | %s |\n", in.Number, escape(in.Title), escape(cmp.Or(in.Team, "–")), in.Began(),
+		fmt.Fprintf(b, "| #%d %s | %s | %s | %s | %s | %s |\n", in.Number, escape(in.Title), escape(cmp.Or(in.Team, "–")), in.Began(),
 			in.AnsweredWords(), in.LastedWords(), escape(cmp.Or(in.Owner, "–")))
 	}
-	return b.String()
 }

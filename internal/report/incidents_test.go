@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // weekOfIncidents is a week with an incident of each kind.
@@ -15,30 +16,30 @@ func weekOfIncidents(t *testing.T) Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, to, err := Week("2026-W47", time.Date(2026, 11, 30, 0, 0, 0, 0, zone), zone)
+	p, err := Parse("2026-W47", time.Date(2026, 11, 30, 0, 0, 0, 0, zone))
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := func(day, hour, minute int) time.Time { return time.Date(2026, 11, day, hour, minute, 0, 0, zone) }
-	r := Report{Week: "2026-W47", From: from, To: to, Zone: zone.String()}
-	r.Tell([]Incident{
+	r := Report{Kind: Weekly, Name: p.Name(), Week: "2026-W47", From: p.From, To: p.To, Zone: zone.String()}
+	r.Tell(Circumstances{Incidents: []Incident{
 		{Number: 5, Title: "The feed | loads", Severity: "ticket", OpenedAt: at(22, 23, 59)},
 		{Number: 4, Title: "Sharing a post works", Team: "social", Owner: "Alex Kim", Pages: true, OpenedAt: at(19, 3, 12), AcknowledgedAt: at(19, 3, 15), ResolvedAt: at(19, 3, 40)},
 		{Number: 3, Title: "Sharing a post works", Team: "social", Owner: "Sam", Pages: true, OpenedAt: at(17, 14, 0), AcknowledgedAt: at(17, 14, 5), ResolvedAt: at(17, 16, 0)},
 		{Number: 2, Title: "Before the week", OpenedAt: at(9, 1, 0), ResolvedAt: at(16, 1, 0), Pages: true},
 		{Number: 1, Title: "Long over", OpenedAt: at(2, 0, 0), ResolvedAt: at(3, 0, 0)},
 		{Number: 6, Title: "Not yet", OpenedAt: at(23, 0, 0)},
-	})
+	}})
 	return r
 }
 
 func TestIncidentsOfTheWeek(t *testing.T) {
 	r := weekOfIncidents(t)
-	want := Answers{Incidents: 3, Earlier: 1, Pages: 2, Night: 1, Acknowledged: 2, Resolved: 2, MTTA: new(240.0), MTTR: new(4440.0)}
-	if diff := cmp.Diff(&want, r.Answers); diff != "" {
+	want := Answers{Incidents: 3, Before: 1, Earlier: 1, Pages: 2, Night: 1, Acknowledged: 2, Resolved: 2, MTTA: new(240.0), MTTR: new(4440.0)}
+	if diff := cmp.Diff(&want, r.Answers, cmpopts.IgnoreUnexported(Answers{})); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	const words = "3 incidents began, 2 of them called somebody, 1 at night. 2 were acknowledged, after 4 minutes on average. 2 are over, after 1 hour on average. 1 went on from the week before."
+	const words = "3 incidents began (1 the week before), 2 of them called somebody, 1 at night. 2 were acknowledged, after 4 minutes on average. 2 are over, after 1 hour on average. 1 went on from the week before."
 	if got := r.Answers.Words(); got != words {
 		t.Errorf("in words: %s", got)
 	}
@@ -57,10 +58,10 @@ func TestIncidentsOfTheWeek(t *testing.T) {
 	if strings.Contains(md, "Long over") || strings.Contains(md, "Not yet") {
 		t.Errorf("incidents of other weeks are in\n%s", md)
 	}
-	if plain := r.Plain(); !strings.Contains(plain, "  - Thu 19 Nov 03:12: Sharing a post works. It lasted: 28 minutes. Acknowledged after: 3 minutes.\n") {
+	if plain := r.Plain(); !strings.Contains(plain, "  - Thu 19 Nov 03:12: Sharing a post works. It lasted 28 minutes; somebody had it after 3 minutes.\n") {
 		t.Errorf("plainly:\n%s", plain)
 	}
-	if _, lines := r.Digest(); len(lines) != 1 || lines[0] != words {
+	if lines := r.Digest().Lines; len(lines) != 2 || lines[0] != words {
 		t.Errorf("digest %q", lines)
 	}
 }
@@ -87,11 +88,11 @@ func TestAnswersInWords(t *testing.T) {
 // a calm week.
 func TestReportWithoutIncidentsSaysNothingOfThem(t *testing.T) {
 	r := weekOfIncidents(t)
-	r.Incidents, r.Answers = nil, nil
+	r.Incidents, r.Answers, r.Quality = nil, nil, nil
 	if strings.Contains(r.Markdown(), "Incidents") {
 		t.Error("it speaks of incidents of which it knows nothing")
 	}
-	r.Tell(nil)
+	r.Tell(Circumstances{})
 	if !strings.Contains(r.Markdown(), "## Incidents\n\nThere was no incident.\n") {
 		t.Errorf("a calm week:\n%s", r.Markdown())
 	}
@@ -100,7 +101,7 @@ func TestReportWithoutIncidentsSaysNothingOfThem(t *testing.T) {
 func TestOfOneTeam(t *testing.T) {
 	r := weekOfIncidents(t)
 	row := func(id, team string, outcome Outcome) Row {
-		return Row{ID: id, Team: team, Promise: "=cmd, \"quoted\"", Outcome: outcome, Target: 0.999, unit: requests}
+		return Row{ID: id, Team: team, Promise: "=cmd, \"quoted\"", Outcome: outcome, Target: 0.999, unit: unit{events, "requests"}}
 	}
 	r.Teams = []Team{{"media", []Row{row("m", "media", Kept)}}, {"social", []Row{row("s", "social", Missed), row("u", "social", NoData)}}}
 	r.Kept, r.Missed, r.NoData = 1, 1, 1
@@ -115,7 +116,7 @@ func TestOfOneTeam(t *testing.T) {
 		t.Errorf("the whole has changed: %+v", r)
 	}
 	lines := strings.Split(strings.TrimSpace(r.CSV()), "\n")
-	if len(lines) != 4 || lines[1] != `2026-W47,media,m,,"'=cmd, ""quoted""",kept,0.999,,,0,0,0,0,,,,,0` {
+	if len(lines) != 4 || lines[1] != `2026-W47,media,m,,"'=cmd, ""quoted""",kept,0.999,,,0,0,0,0,,,,,,,,0` {
 		t.Errorf("CSV:\n%s", strings.Join(lines, "\n"))
 	}
 }

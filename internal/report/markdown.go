@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -10,41 +11,128 @@ import (
 // cannot break a table, form a link or carry HTML.
 func (r Report) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Weekly report: %s (%s)\n\n", r.Dates(), r.Week)
+	fmt.Fprintf(&b, "# %s: %s (%s)\n\n", r.Title(), r.Dates(), r.Name)
 	fmt.Fprintf(&b, "**%s**\n", escape(r.Headline))
-	if len(r.Teams) == 0 {
-		return b.String() + r.incidentsMarkdown()
-	}
+	r.burnedMarkdown(&b)
 	for _, t := range r.Teams {
-		fmt.Fprintf(&b, "\n## %s\n\n", escape(t.Title()))
-		b.WriteString("| Promise | Result | Achieved | Week before | Target | Failures | Budget left | Worst hour |\n")
-		b.WriteString("| --- | --- | ---: | ---: | ---: | --- | ---: | --- |\n")
-		for _, row := range t.Rows {
-			fmt.Fprintf(&b, "| %s<br>`%s` | %s | %s | %s | %s | %s | %s | %s |\n",
-				escape(row.Promise), strings.NewReplacer("`", "", "|", "", "\n", " ").Replace(row.ID), row.result(), row.AchievedWords(), row.BeforeWords(), Target(row.Target),
-				escape(row.Sentence), row.BudgetWords(), escape(row.WorstWords()))
-		}
-		for _, row := range t.Rows {
-			for _, note := range row.Notes() {
-				fmt.Fprintf(&b, "\n- %s: %s", escape(row.Promise), escape(note))
-			}
-		}
-		if t.hasNotes() {
-			b.WriteString("\n")
-		}
+		t.markdown(&b, r.Kind)
 	}
-	b.WriteString(r.incidentsMarkdown())
-	fmt.Fprintf(&b, "\n%s\n", escape(r.Reading()))
+	r.incidentsMarkdown(&b)
+	r.qualityMarkdown(&b)
+	r.onCallMarkdown(&b)
+	bullets(&b, "What may come", r.OutlookLines())
+	bullets(&b, "Targets to change", r.AdviceLines())
+	r.followUpsMarkdown(&b)
+	if len(r.Teams) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", escape(r.Reading()))
+	}
 	return b.String()
 }
 
-func (t Team) hasNotes() bool {
+// Title returns what the report is called: "Weekly report".
+func (r Report) Title() string { return upperFirst(string(cmp.Or(r.Kind, Weekly))) + " report" }
+
+func (t Team) markdown(b *strings.Builder, k Kind) {
+	fmt.Fprintf(b, "\n## %s\n\n", escape(t.Title()))
+	fmt.Fprintf(b, "| Promise | Result | Achieved | %s before | Target | Failures | Like an outage of | Budget left | At the start | Worst hour |\n", upperFirst(k.Noun()))
+	b.WriteString("| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |\n")
 	for _, row := range t.Rows {
-		if len(row.Notes()) > 0 {
-			return true
+		fmt.Fprintf(b, "| %s<br>`%s` | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			escape(row.Promise), strings.NewReplacer("`", "", "|", "", "\n", " ").Replace(row.ID), row.result(), row.AchievedWords(), row.BeforeWords(), Target(row.Target),
+			escape(row.Sentence), row.OutageWords(), row.BudgetWords(), row.BudgetBeforeWords(), escape(row.WorstWords()))
+	}
+	noted := false
+	for _, row := range t.Rows {
+		for _, note := range row.Notes() {
+			fmt.Fprintf(b, "\n- %s: %s", escape(row.Promise), escape(note))
+			noted = true
 		}
 	}
-	return false
+	if noted {
+		b.WriteString("\n")
+	}
+}
+
+// bullets writes a section of sentences; none without any.
+func bullets(b *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n## %s\n\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(b, "- %s\n", escape(line))
+	}
+}
+
+func (r Report) burnedMarkdown(b *strings.Builder) {
+	var lines []string
+	for _, burned := range r.Burned {
+		lines = append(lines, burned.Promise+": "+burned.words()+".")
+	}
+	bullets(b, "What cost the most", lines)
+}
+
+func (r Report) qualityMarkdown(b *strings.Builder) {
+	if r.Quality == nil {
+		return
+	}
+	fmt.Fprintf(b, "\n## What the pages were worth\n\n%s\n", escape(r.Quality.Words()))
+	for i, n := range r.Quality.Noisy {
+		fmt.Fprintf(b, "%s- %s\n", map[bool]string{true: "\n"}[i == 0], escape(n.Words()))
+	}
+}
+
+func (r Report) onCallMarkdown(b *strings.Builder) {
+	if len(r.OnCall) == 0 {
+		return
+	}
+	b.WriteString("\n## On call\n\n| Who | For | Hours | Pages | At night |\n| --- | --- | ---: | ---: | ---: |\n")
+	for _, l := range r.OnCall {
+		fmt.Fprintf(b, "| %s | %s | %.0f | %d | %d |\n", escape(l.Name()), escape(cmp.Or(list(l.Teams), "–")), l.Hours, l.Pages, l.Night)
+	}
+}
+
+func (r Report) followUpsMarkdown(b *strings.Builder) {
+	for i, f := range r.FollowUps {
+		if i == 0 {
+			b.WriteString("\n## Still to do\n\n")
+		}
+		fmt.Fprintf(b, "- [ ] %s\n", escape(f.Words()))
+	}
+}
+
+// Words says what is to do, of which post-mortem, and where it is tracked.
+func (f FollowUp) Words() string {
+	s := oneLine(f.Title)
+	if f.Of != "" {
+		s += " (" + oneLine(f.Of) + ")"
+	}
+	if f.URL != "" {
+		s += " " + f.URL
+	}
+	return s
+}
+
+// OutlookLines say of each budget that may be spent, or of which much may be, what the coming week may bring.
+func (r Report) OutlookLines() []string {
+	var lines []string
+	for _, row := range r.Rows() {
+		if o := row.Outlook; o != nil && (o.Spent > 0 || o.Low < 0.5) {
+			lines = append(lines, row.Promise+": "+o.Words()+".")
+		}
+	}
+	return lines
+}
+
+// AdviceLines say which targets to change.
+func (r Report) AdviceLines() []string {
+	var lines []string
+	for _, row := range r.Rows() {
+		if row.Advice != nil {
+			lines = append(lines, fmt.Sprintf("%s (%s): %s", row.Promise, Target(row.Target), row.Advice.Words()))
+		}
+	}
+	return lines
 }
 
 // result is the outcome with its mark.
@@ -67,12 +155,24 @@ func (row Row) AchievedWords() string {
 	return Achieved(*row.Achieved, row.Target)
 }
 
-// BeforeWords returns the share of good events in the week before, or a dash.
+// BeforeWords returns the share of good events in the period before, or a dash.
 func (row Row) BeforeWords() string {
 	if row.Before == nil {
 		return "–"
 	}
 	return Achieved(*row.Before, row.Target)
+}
+
+// OutageWords says how long a total failure would have to be to cost as much, or a dash: "12 minutes".
+func (row Row) OutageWords() string {
+	switch m := row.ErrorMinutes; {
+	case m == nil || *m == 0:
+		return "–"
+	case *m < 1:
+		return "under a minute"
+	default:
+		return lasted((time.Duration(*m * float64(time.Minute))).Seconds())
+	}
 }
 
 // BudgetWords returns the budget left and its period: "41% of 28d".
@@ -84,6 +184,14 @@ func (row Row) BudgetWords() string {
 		return words + " of " + row.over
 	}
 	return Budget(*row.BudgetLeft)
+}
+
+// BudgetBeforeWords returns the budget left at the beginning, or a dash.
+func (row Row) BudgetBeforeWords() string {
+	if row.BudgetBefore == nil {
+		return "–"
+	}
+	return Budget(*row.BudgetBefore)
 }
 
 // WorstWords returns the worst hour in words.
@@ -98,72 +206,19 @@ func (row Row) WorstWords() string {
 	}
 }
 
-// Notes returns what a reader must know to act on the row and to trust its figures, as sentences. Mostly there are none.
-func (row Row) Notes() []string {
-	var notes []string
-	if row.Outcome == Missed && row.Meaning != "" {
-		notes = append(notes, row.Meaning)
-	}
-	if row.Gone != "" {
-		notes = append(notes, "at this rate the budget is gone "+row.Gone+".")
-	}
-	if row.Consequence != "" {
-		notes = append(notes, row.Consequence)
-	}
-	if row.Groups != nil && row.Groups.Count > 0 {
-		notes = append(notes, row.Groups.words())
-	}
-	if row.Problem != "" {
-		notes = append(notes, row.Problem)
-	}
-	if row.QuietHours > 0 {
-		notes = append(notes, fmt.Sprintf("in %d of %d hours nothing was counted.", row.QuietHours, row.Hours))
-	}
-	if row.retargeted {
-		notes = append(notes, "the target was another one for a part of the week; each time is judged by the target it had.")
-	}
-	if u := row.Uncorrected; u != nil {
-		var said []string
-		for _, c := range row.Corrections {
-			said = append(said, c.words())
-		}
-		note := minutes(u.Minutes) + " were taken out: " + strings.Join(said, "; ")
-		if u.Total > 0 {
-			note += ". With that time " + Achieved(u.Achieved, row.Target) + " worked"
-		}
-		notes = append(notes, note+".")
-	}
-	if row.UnknownMinutes != nil && *row.UnknownMinutes >= 1 {
-		notes = append(notes, fmt.Sprintf("for %s the telemetry was missing; that time is neither kept nor broken.", minutes(*row.UnknownMinutes)))
-	}
-	return notes
-}
-
-// words says when, why and by whom.
-func (c Correction) words() string {
-	const moment = "Mon 2 Jan 15:04"
-	to := moment
-	if c.From.Format(time.DateOnly) == c.To.Format(time.DateOnly) {
-		to = "15:04"
-	}
-	return c.From.Format(moment) + " to " + c.To.Format(to) + ", " + strings.TrimSuffix(c.Reason, ".") + " (" + c.Author + ")"
-}
-
-func minutes(n float64) string {
-	if n == 1 {
-		return "1 minute"
-	}
-	if n >= 180 {
-		return fmt.Sprintf("about %.0f hours", n/60)
-	}
-	return fmt.Sprintf("%.0f minutes", n)
-}
-
 // Reading explains the report's words, for the foot of it.
 func (r Report) Reading() string {
-	return "Times are in " + r.Zone + ". A promise is kept when at least its target's share of requests worked over the week. " +
-		"The budget is the share of failures that the target allows over its whole period; what is left of it is as of now. " +
-		"The worst hour is the one in which most requests failed."
+	as := "at the end of the " + r.Kind.Noun()
+	if r.Unfinished {
+		as = "as of now"
+	}
+	night := ""
+	if r.Answers != nil {
+		night = fmt.Sprintf(" Night is %d:00 to 0%d:00 where the team is.", nightFrom, nightTo)
+	}
+	return "Times are in " + r.Zone + "." + night + " A promise is kept when at least its target's share of requests worked over the " + r.Kind.Noun() + ". " +
+		"The budget is the share of failures that the target allows over its whole period; what is left of it is " + as + ". " +
+		"“Like an outage of” is how long nothing at all would have to work to cost as much. The worst hour is the one in which most requests failed."
 }
 
 // escape takes the meaning from what Markdown would read as markup, and line breaks with it.

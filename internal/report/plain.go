@@ -7,29 +7,64 @@ import (
 	"unicode/utf8"
 )
 
-// Plain renders the report as sentences without any markup, for a mail or for people who plan campaigns.
+// Plain renders the report as sentences without any markup, for a mail or for people who plan campaigns: it has no rates, no
+// labels and no targets to tune.
 func (r Report) Plain() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "The week of %s (%s)\n\n%s\n", r.Dates(), r.Week, r.Headline)
+	fmt.Fprintf(&b, "%s (%s)\n\n%s\n", r.PlainTitle(), r.Name, r.Headline)
 	for _, t := range r.Teams {
 		fmt.Fprintf(&b, "\n%s\n", oneLine(t.Title()))
 		for _, row := range t.Rows {
-			fmt.Fprintf(&b, "  - %s: %s\n", row.Promise, row.plain())
+			fmt.Fprintf(&b, "  - %s: %s\n", row.Promise, row.PlainWords())
 		}
 	}
 	if r.Answers != nil {
 		fmt.Fprintf(&b, "\nIncidents\n  %s\n", r.Answers.Words())
 		for _, in := range r.Incidents {
-			fmt.Fprintf(&b, "  - %s: %s. It lasted: %s. Acknowledged after: %s.\n", in.Began(), strings.TrimSuffix(in.Title, "."), in.LastedWords(), in.AnsweredWords())
+			fmt.Fprintf(&b, "  - %s\n", in.PlainWords())
+		}
+	}
+	if lines := r.OutlookLines(); len(lines) > 0 {
+		b.WriteString("\nWhat may come\n")
+		for _, line := range lines {
+			fmt.Fprintf(&b, "  - %s\n", line)
 		}
 	}
 	if len(r.Teams) > 0 {
-		fmt.Fprintf(&b, "\nTimes are in %s.\n", r.Zone)
+		fmt.Fprintf(&b, "\n%s\n", r.PlainReading())
 	}
 	return b.String()
 }
 
-func (row Row) plain() string {
+// PlainTitle is what the report is about: "The week of 16 to 22 November 2026", "November 2026".
+func (r Report) PlainTitle() string {
+	if r.Kind == Monthly {
+		return r.Dates()
+	}
+	return "The " + r.Kind.Noun() + " of " + r.Dates()
+}
+
+// PlainReading explains the words of the plain edition.
+func (r Report) PlainReading() string {
+	return "A budget is how much may fail before a promise is broken. Times are in " + r.Zone + "."
+}
+
+// PlainWords says an incident in sentences.
+func (in Incident) PlainWords() string {
+	s := in.Began() + ": " + strings.TrimSuffix(in.Title, ".") + ". "
+	if in.ResolvedAt.IsZero() {
+		s += "It was still going on at the end"
+	} else {
+		s += "It lasted " + in.LastedWords()
+	}
+	if in.AcknowledgedAt.IsZero() {
+		return s + "."
+	}
+	return s + "; somebody had it after " + in.AnsweredWords() + "."
+}
+
+// PlainWords says the row in sentences.
+func (row Row) PlainWords() string {
 	sentences := []string{row.Outcome.Word()}
 	if row.Problem == "" {
 		sentences = append(sentences, row.Sentence)
@@ -38,7 +73,7 @@ func (row Row) plain() string {
 		sentences = append(sentences, row.AchievedWords()+" worked, "+Target(row.Target)+" was promised"+row.since())
 	}
 	if row.Worst != nil {
-		sentences = append(sentences, "the worst hour was "+row.WorstWords())
+		sentences = append(sentences, "the worst hour was "+row.Worst.When()+": "+row.unit.failed(row.Worst.Bad, row.Worst.Total))
 	}
 	if row.BudgetLeft != nil {
 		sentences = append(sentences, row.budgetSentence())
@@ -52,12 +87,12 @@ func (row Row) plain() string {
 	return strings.Join(sentences, ". ") + "."
 }
 
-// since compares with the week before, where that says something else.
+// since compares with the period before, where that says something else.
 func (row Row) since() string {
 	if row.Before == nil || row.BeforeWords() == row.AchievedWords() {
 		return ""
 	}
-	return "; the week before it was " + row.BeforeWords()
+	return "; before it was " + row.BeforeWords()
 }
 
 func (row Row) budgetSentence() string {
@@ -66,7 +101,11 @@ func (row Row) budgetSentence() string {
 	if left <= 0 {
 		return budget + " is " + Budget(left)
 	}
-	return Budget(left) + " of " + budget + " is left"
+	s := Budget(left) + " of " + budget + " is left"
+	if before := row.BudgetBefore; before != nil && Budget(*before) != Budget(left) {
+		s += ", at the start it was " + Budget(*before)
+	}
+	return s
 }
 
 // upperFirst begins a sentence.

@@ -1,32 +1,35 @@
-// Package report says in words and figures how a week went: which promises were kept, which were broken, how much
-// budget is left and which hour was the worst.
+// Package report says in words and figures how a week, a month or a quarter went: which promises were kept, which were
+// broken and why, how much budget is left and what may become of it, who was called and how often, and what to change.
 //
-// A report is a function of its Source and of a week. It reads no clock, opens no file and sends nothing:
+// A report is a function of its Source, of a Period, and of the Circumstances around it. It reads no clock, opens no file and
+// sends nothing. Of a period that is over every figure is as of its end, so that it says the same whenever it is built:
 //
-//	from, to, err := report.Week("2026-W47", time.Now(), zone)
+//	period, err := report.Parse("2026-W47", time.Now().In(zone))
 //	...
-//	weekly, err := report.Build(ctx, engine, from, to)
+//	r, err := report.Build(ctx, engine, period)
 //	...
-//	fmt.Print(weekly.Markdown())
+//	r.Tell(circumstances)
+//	fmt.Print(r.Markdown())
 //
 // Its words:
 //
 //   - A promise is what an objective says to the user ("Sharing a post works"); it is kept when the share of good events
-//     over the week is at least the target.
+//     is at least the target, each time by the target it had then.
 //   - The worst hour is the one in which most events failed: the hour that cost the most budget, which at night is not the
 //     one with the highest ratio.
 //   - A correction is time that somebody took out of an objective, such as maintenance. All figures are without it, but for
 //     those that say so.
 //   - A quiet hour is one in which nothing was counted, good or bad. It is neither kept nor broken.
-//   - Budget left is about the objective's whole period and about now, not about the end of the week.
+//   - Budget left is about the objective's whole period, which is not the report's.
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/rules"
@@ -36,13 +39,17 @@ import (
 type Source interface {
 	// Statuses returns every objective with its state as of the last evaluation.
 	Statuses() []rules.Status
-	// Tally counts an objective after one instant, up to and with another.
-	Tally(ctx context.Context, id string, from, to time.Time) (rules.Tally, error)
+	// Removed returns the objectives that were removed after a time.
+	Removed(since time.Time) []rules.Removed
+	// Tallies counts an objective between each edge and the next.
+	Tallies(ctx context.Context, id string, edges ...time.Time) ([]rules.Tally, error)
+	// TargetAt is what an objective promised at a time; 0 where that is not known.
+	TargetAt(id string, at time.Time) float64
 	// Corrections returns the corrections of an objective by their beginning, revoked ones too.
 	Corrections(id string) []rules.Correction
 }
 
-// Outcome is what the week says about a promise.
+// Outcome is what a period says about a promise.
 type Outcome string
 
 // The outcomes.
@@ -64,22 +71,53 @@ func (o Outcome) Word() string {
 	}
 }
 
-// Report is one week of all objectives.
+// Report is a week, month or quarter of all objectives.
 type Report struct {
-	Week     string    `json:"week"` // ISO 8601, "2026-W47".
+	Kind     Kind      `json:"kind"`
+	Name     string    `json:"name"` // "2026-W47", "2026-11", "2026-Q4".
+	Week     string    `json:"week,omitempty"`
 	From     time.Time `json:"from"` // Inclusive, midnight in the report's time zone.
 	To       time.Time `json:"to"`   // Exclusive.
 	Zone     string    `json:"timezone"`
-	Headline string    `json:"headline"` // The week in one or two sentences.
-	Kept     int       `json:"kept"`
-	Missed   int       `json:"missed"`
-	NoData   int       `json:"no_data"`
-	// Unfinished is set when the last evaluation was before the end of the week: the figures are those so far.
+	Headline string    `json:"headline"` // All of it in one or two sentences.
+
+	Counts
+
+	// Before counts the promises by what the period before says.
+	Before Counts `json:"before"`
+	// Unfinished is set when the last evaluation was before the end: the figures are those so far.
 	Unfinished bool   `json:"unfinished"`
 	Teams      []Team `json:"teams"`
-	// Incidents were open in the week, Answers sums them up. Nil before Tell.
+	// Burned are the promises that cost most of their budgets, and why.
+	Burned []Burned `json:"burned"`
+
+	// What follows is nil before Tell: what was open, how it was answered, what alerts were worth, who bore the load.
 	Incidents []Incident `json:"incidents,omitempty"`
 	Answers   *Answers   `json:"answers,omitempty"`
+	Quality   *Quality   `json:"alert_quality,omitempty"`
+	OnCall    []Load     `json:"on_call,omitempty"`
+	FollowUps []FollowUp `json:"follow_ups,omitempty"`
+
+	whole *Circumstances // what Tell was told
+}
+
+// Counts counts promises by their outcome.
+type Counts struct {
+	Kept   int `json:"kept"`
+	Missed int `json:"missed"`
+	NoData int `json:"no_data"`
+}
+
+// add counts a promise.
+func (c *Counts) add(o Outcome) {
+	switch o {
+	case Kept:
+		c.Kept++
+	case Missed:
+		c.Missed++
+	default:
+		c.NoData++
+	}
 }
 
 // Team is the promises of one team, the broken ones first. The name is empty for objectives that name no team.
@@ -89,113 +127,52 @@ type Team struct {
 }
 
 // Title returns the team's name, or words for its absence.
-func (t Team) Title() string {
-	if t.Name == "" {
-		return "No team"
+func (t Team) Title() string { return cmp.Or(t.Name, "No team") }
+
+// Span is the period of the report.
+func (r Report) Span() Period { return Period{r.Kind, r.From, r.To} }
+
+// Dates returns the days of the report: "16 to 22 November 2026".
+func (r Report) Dates() string { return r.Span().Dates() }
+
+// Build reads a period from src. The time zone of the report is that of the period. The only error is that of ctx: an
+// objective whose counts cannot be read keeps its row, which says why.
+func Build(ctx context.Context, src Source, p Period) (Report, error) {
+	r := Report{Kind: p.Kind, Name: p.Name(), From: p.From, To: p.To, Zone: p.From.Location().String()}
+	if p.Kind == Weekly {
+		r.Week = r.Name
 	}
-	return t.Name
-}
-
-// Row is the week of one objective. Pointers are nil where there is no figure, so that none is read as zero.
-type Row struct {
-	ID       string  `json:"id"`
-	Service  string  `json:"service"`
-	SLO      string  `json:"slo"`
-	Promise  string  `json:"promise"`
-	Team     string  `json:"team"`
-	Target   float64 `json:"target"` // Ratio, 0–1.
-	Period   string  `json:"period"` // "28d", "month".
-	State    string  `json:"state"`  // Of the budget, now.
-	Outcome  Outcome `json:"outcome"`
-	Sentence string  `json:"sentence"` // "about 41,000 of 3.2 million requests failed".
-
-	Achieved *float64 `json:"achieved"`        // Good ÷ total over the week.
-	Before   *float64 `json:"achieved_before"` // The same over the week before; nil where nothing was counted then.
-	Good     float64  `json:"good"`            // Events; seconds for an objective that is a plain ratio.
-	Bad      float64  `json:"bad"`
-	Total    float64  `json:"total"`
-	Allowed  float64  `json:"allowed"` // Bad events that the target allows, each time by the target it had then.
-	Burn     *float64 `json:"burn"`    // Bad ÷ allowed.
-
-	Corrections []Correction `json:"corrections,omitempty"` // Those that fall into the week.
-	Uncorrected *Uncorrected `json:"uncorrected,omitempty"` // The week without them.
-
-	Groups *Groups `json:"groups,omitempty"` // Of an objective that is split by labels.
-
-	BudgetLeft *float64 `json:"budget_left"` // Of the whole period, now; negative when overspent.
-
-	Meaning     string `json:"meaning,omitempty"`     // What it costs people when the promise is broken, if the spec says so.
-	Gone        string `json:"budget_gone,omitempty"` // When the budget is gone at the present rate: "on Thursday 14:00–17:00 UTC".
-	Consequence string `json:"consequence,omitempty"` // What follows from the state, when the budget will not last or is spent.
-
-	Worst          *Hour    `json:"worst_hour"` // Nil when nothing failed.
-	Hours          int      `json:"hours"`
-	QuietHours     int      `json:"quiet_hours"`
-	UnknownMinutes *float64 `json:"unknown_minutes"`
-	Problem        string   `json:"problem,omitempty"` // Why there are no figures, as a sentence.
-
-	unit unit
-	over string // The period in words.
-	// retargeted tells that the target was another one for a part of the week.
-	retargeted bool
-}
-
-// Correction is a stretch of the week that counts neither as good nor as bad.
-type Correction struct {
-	From   time.Time `json:"from"`
-	To     time.Time `json:"to"`
-	Author string    `json:"author"`
-	Reason string    `json:"reason"`
-}
-
-// Uncorrected is what a week would be if nothing were taken out of it.
-type Uncorrected struct {
-	Good     float64 `json:"good"`
-	Bad      float64 `json:"bad"`
-	Total    float64 `json:"total"`
-	Achieved float64 `json:"achieved"`
-	Minutes  float64 `json:"corrected_minutes"` // How long the corrections are, as far as they fall into the week.
-}
-
-// Hour is an hour of the week, or less at its edges.
-type Hour struct {
-	From     time.Time `json:"from"`
-	To       time.Time `json:"to"`
-	Bad      float64   `json:"bad"`
-	Total    float64   `json:"total"`
-	Ratio    float64   `json:"error_ratio"`
-	Sentence string    `json:"sentence"` // "1,204 of about 38,000 requests failed (3.2%), 32 times what the target allows".
-}
-
-// When returns the hour in words: "Thursday 19 November, 14:00 to 15:00".
-func (h Hour) When() string {
-	if before, _ := h.From.Zone(); !strings.EqualFold(before, h.To.Format("MST")) {
-		// The clocks change: without the zone it would read "02:00 to 02:00".
-		return h.From.Format("Monday 2 January, 15:04 MST") + " to " + h.To.Format("15:04 MST")
-	}
-	return h.From.Format("Monday 2 January, 15:04") + " to " + h.To.Format("15:04")
-}
-
-// Build reads one week from src. The time zone of the report is that of from. The only error is that of ctx: an objective
-// whose counts cannot be read keeps its row, which says why.
-func Build(ctx context.Context, src Source, from, to time.Time) (Report, error) {
 	statuses, members := membersOf(src.Statuses())
-	r := Report{Week: WeekName(from), From: from, To: to, Zone: from.Location().String(), Teams: []Team{}}
-	teams := map[string][]Row{}
+	all := make([]subject, 0, len(statuses))
 	for _, s := range statuses {
-		if err := ctx.Err(); err != nil {
-			return Report{}, fmt.Errorf("build report of %s: %w", r.Week, err)
+		one := subject{s.Objective, p, p.To, time.Time{}}
+		if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(p.To) {
+			r.Unfinished = true // Hours to come are not quiet ones.
+			one.end = maxTime(p.From, s.UpdatedAt.In(p.From.Location()).Truncate(time.Second))
 		}
-		row := buildRow(ctx, src, s, span{from, to})
-		row.Groups = groupsOf(ctx, src, s.Objective, members[s.Objective.ID], span{from, to})
-		r.count(row)
-		if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(to) {
-			r.Unfinished = true
-		}
-		teams[row.Team] = append(teams[row.Team], row)
+		all = append(all, one)
 	}
+	for _, gone := range src.Removed(p.From) {
+		all = append(all, subject{gone.Objective, p, minTime(p.To, gone.At.In(p.From.Location()).Truncate(time.Second)), gone.At})
+	}
+	rows := buildRows(ctx, src, all, members)
 	if err := ctx.Err(); err != nil {
-		return Report{}, fmt.Errorf("build report of %s: %w", r.Week, err)
+		return Report{}, fmt.Errorf("build report of %s: %w", r.Name, err)
+	}
+	// What was removed before it counted anything in the period is nobody's promise.
+	rows = slices.DeleteFunc(rows, func(row Row) bool { return row.Removed != nil && row.Outcome == NoData && row.Problem == "" })
+	r.fill(rows)
+	return r, nil
+}
+
+// fill makes a report of rows.
+func (r *Report) fill(rows []Row) {
+	r.Teams, r.Counts, r.Before = []Team{}, Counts{}, Counts{}
+	teams := map[string][]Row{}
+	for _, row := range rows {
+		r.add(row.Outcome)
+		r.Before.add(row.OutcomeBefore)
+		teams[row.Team] = append(teams[row.Team], row)
 	}
 	for name, rows := range teams {
 		slices.SortFunc(rows, compareRows)
@@ -207,200 +184,59 @@ func Build(ctx context.Context, src Source, from, to time.Time) (Report, error) 
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	r.Headline = headline(r)
-	return r, nil
+	r.Burned = burnedMost(rows)
+	r.Headline = headline(*r)
 }
 
-// Of is the report about one team alone: its promises, and its incidents. ok is false if the week knows no such team.
+// readers is how many objectives are read at once.
+const readers = 4
+
+func buildRows(ctx context.Context, src Source, all []subject, members map[string][]rules.Objective) []Row {
+	rows := make([]Row, len(all))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range min(readers, len(all)) {
+		wg.Go(func() {
+			for i := range next {
+				rows[i] = buildRow(ctx, src, all[i])
+				rows[i].Groups = groupsOf(ctx, src, all[i], members[all[i].ID])
+			}
+		})
+	}
+	for i := range all {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return rows
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// Rows returns the rows of all teams.
+func (r Report) Rows() []Row {
+	var rows []Row
+	for _, t := range r.Teams {
+		rows = append(rows, t.Rows...)
+	}
+	return rows
+}
+
+// Of is the report about one team alone: its promises, its incidents and its people. ok is false if the period knows no such
+// team.
 func (r Report) Of(team string) (part Report, ok bool) {
 	part = r
-	part.Teams, part.Kept, part.Missed, part.NoData = []Team{}, 0, 0, 0
-	for _, t := range r.Teams {
-		if t.Name != team {
-			continue
-		}
-		part.Teams = append(part.Teams, t)
-		for _, row := range t.Rows {
-			part.count(row)
-		}
+	part.fill(slices.DeleteFunc(r.Rows(), func(row Row) bool { return row.Team != team }))
+	if r.whole != nil {
+		part.Tell(r.whole.of(team))
 	}
-	if r.Answers != nil {
-		part.Tell(slices.DeleteFunc(slices.Clone(r.Incidents), func(in Incident) bool { return in.Team != team }))
-	}
-	part.Headline = headline(part)
-	return part, len(part.Teams) > 0 || len(part.Incidents) > 0
-}
-
-// count counts a row by its outcome.
-func (r *Report) count(row Row) {
-	switch row.Outcome {
-	case Kept:
-		r.Kept++
-	case Missed:
-		r.Missed++
-	default:
-		r.NoData++
-	}
-}
-
-// span is a stretch of time: from is in it, to is not.
-type span struct{ from, to time.Time }
-
-func buildRow(ctx context.Context, src Source, s rules.Status, week span) Row {
-	o := s.Objective
-	row := Row{
-		ID: o.ID, Service: o.Service, SLO: o.SLO, Promise: promiseOf(o), Team: oneLine(o.Team),
-		Target: o.Target, Period: PeriodOf(o), State: string(s.State), Outcome: NoData,
-		BudgetLeft: finite(s.BudgetRemaining), unit: unitOf(o), over: OverWords(o), Meaning: oneLine(o.Meaning),
-	}
-	if s.State == rules.StateAtRisk || s.State == rules.StateExhausted {
-		row.Gone, row.Consequence = s.Forecast.Text, oneLine(s.Consequence)
-	}
-	t, err := src.Tally(ctx, o.ID, week.from, week.to)
-	if err != nil {
-		row.Problem = "The counts of this week could not be read: " + err.Error() + "."
-		row.Sentence = "the counts could not be read"
-		return row
-	}
-	bad := max(0, t.Total-t.Good)
-	row.Good, row.Bad, row.Total, row.Allowed = t.Good, bad, t.Total, t.Allowed
-	row.Sentence = row.unit.failed(bad, t.Total)
-	if t.RawTotal > 0 || t.Unseen > 0 {
-		minutes := math.Round(t.Unseen.Minutes())
-		row.UnknownMinutes = &minutes
-	}
-	if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(week.to) {
-		week.to = s.UpdatedAt.In(week.to.Location()) // Hours to come are not quiet ones, and planned corrections none yet.
-	}
-	if t.Corrected > 0 {
-		row.addCorrections(src, t, week)
-	}
-	if t.Total <= 0 {
-		row.BudgetLeft = budgetWithoutData(s)
-		return row
-	}
-	achieved := t.Good / t.Total
-	row.Achieved, row.Outcome = &achieved, Missed
-	if bad <= t.Allowed*(1+rounding) {
-		row.Outcome = Kept
-	}
-	row.Before = achievedBefore(ctx, src, o.ID, week.from)
-	row.Burn = burn(bad, t.Allowed)
-	row.retargeted = math.Abs(t.Allowed-o.ErrorBudget()*t.Total) > rounding*t.Allowed
-	row.addHours(ctx, src, week)
-	return row
-}
-
-// achievedBefore is the share of good events over the week that ends at a time.
-func achievedBefore(ctx context.Context, src Source, id string, to time.Time) *float64 {
-	t, err := src.Tally(ctx, id, monday(to, -1), to)
-	if err != nil || t.Total <= 0 {
-		return nil
-	}
-	return new(t.Good / t.Total)
-}
-
-// rounding is how far floating point may be off: a target is met by exactly its share.
-const rounding = 1e-9
-
-// addCorrections says what was taken out of the week, and what it would be with it.
-func (row *Row) addCorrections(src Source, t rules.Tally, week span) {
-	for _, c := range src.Corrections(row.ID) {
-		if c.RevokedAt.IsZero() && c.From.Before(week.to) && c.To.After(week.from) {
-			zone := week.from.Location()
-			row.Corrections = append(row.Corrections, Correction{c.From.In(zone), c.To.In(zone), oneLine(c.Author), oneLine(c.Reason)})
-		}
-	}
-	u := Uncorrected{Good: t.RawGood, Bad: max(0, t.RawTotal-t.RawGood), Total: t.RawTotal, Minutes: math.Round(t.Corrected.Minutes())}
-	if u.Total > 0 {
-		u.Achieved = u.Good / u.Total
-	}
-	row.Uncorrected = &u
-}
-
-// budgetWithoutData returns the budget left of an objective that counted nothing all week: known only if its period holds
-// events.
-func budgetWithoutData(s rules.Status) *float64 {
-	if s.Total <= 0 {
-		return nil
-	}
-	return finite(s.BudgetRemaining)
-}
-
-// addHours reads the week hour by hour. Hours are counted in elapsed time, so that a week in which clocks change has 167 or
-// 169 of them, and none is counted twice.
-func (row *Row) addHours(ctx context.Context, src Source, week span) {
-	var allowed float64 // In the worst hour.
-	for at := week.from; at.Before(week.to); at = at.Add(time.Hour) {
-		if ctx.Err() != nil {
-			return
-		}
-		end := at.Add(time.Hour)
-		if end.After(week.to) {
-			end = week.to
-		}
-		t, err := src.Tally(ctx, row.ID, at, end)
-		if err != nil {
-			row.Problem = "The worst hour is not known: " + err.Error() + "."
-			row.Worst = nil
-			return
-		}
-		row.Hours++
-		if t.Total <= 0 {
-			if t.Corrected < end.Sub(at) {
-				row.QuietHours++
-			}
-			continue
-		}
-		bad := max(0, t.Total-t.Good)
-		if bad <= 0 || (row.Worst != nil && bad <= row.Worst.Bad) {
-			continue
-		}
-		row.Worst, allowed = &Hour{From: at, To: end, Bad: bad, Total: t.Total, Ratio: bad / t.Total}, t.Allowed
-	}
-	if w := row.Worst; w != nil {
-		w.Sentence = row.unit.failed(w.Bad, w.Total) + " (" + Percent(w.Ratio) + ")"
-		if b := burn(w.Bad, allowed); b != nil {
-			w.Sentence += ", " + Allowed(*b)
-		}
-	}
-}
-
-// burn returns how many times the allowed failures bad are; nil if none are allowed.
-func burn(bad, allowed float64) *float64 {
-	if allowed <= 0 {
-		return nil
-	}
-	return finite(bad / allowed)
-}
-
-func finite(f float64) *float64 {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return nil
-	}
-	return &f
-}
-
-// compareRows puts the broken promises first, the costliest on top, then those without data, then the kept ones by ID.
-func compareRows(a, b Row) int {
-	rank := map[Outcome]int{Missed: 0, NoData: 1, Kept: 2}
-	if d := rank[a.Outcome] - rank[b.Outcome]; d != 0 {
-		return d
-	}
-	if a.Outcome == Missed && a.Burn != nil && b.Burn != nil && *a.Burn != *b.Burn {
-		if *a.Burn > *b.Burn {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(a.ID, b.ID)
-}
-
-func promiseOf(o rules.Objective) string {
-	for _, s := range []string{o.Promise, o.Description} {
-		if s = strings.Join(strings.Fields(s), " "); s != "" {
-			return strings.TrimSuffix(s, ".")
-		}
-	}
-	return strings.TrimSpace(o.Service + " " + o.SLO)
+	return part, len(part.Teams) > 0 || len(part.Incidents) > 0 || len(part.OnCall) > 0
 }

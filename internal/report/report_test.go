@@ -6,9 +6,9 @@ import (
 	"errors"
 	"flag"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +31,7 @@ type ledger struct {
 	// before is the error budget that held until some time.
 	before      map[string]oldBudget
 	corrections map[string][]rules.Correction
+	removed     []rules.Removed
 }
 
 type oldBudget struct {
@@ -46,33 +47,61 @@ type counts struct {
 
 func (l ledger) Statuses() []rules.Status { return l.statuses }
 
-func (l ledger) Tally(_ context.Context, id string, from, to time.Time) (t rules.Tally, err error) {
-	if err := l.broken[id]; err != nil {
-		return t, err
+func (l ledger) Removed(since time.Time) []rules.Removed {
+	return slices.DeleteFunc(slices.Clone(l.removed), func(r rules.Removed) bool { return !r.At.After(since) })
+}
+
+func (l ledger) TargetAt(id string, at time.Time) float64 {
+	for _, s := range l.statuses {
+		if old := l.before[id]; s.Objective.ID == id && at.Before(old.until) {
+			return 1 - old.budget
+		}
 	}
-	var budget, earlier float64
+	return 0
+}
+
+func (l ledger) budget(id string) float64 {
 	for _, s := range l.statuses {
 		if s.Objective.ID == id {
-			budget = s.Objective.ErrorBudget()
+			return s.Objective.ErrorBudget()
 		}
 	}
+	return 0.001
+}
+
+func (l ledger) Tallies(_ context.Context, id string, edges ...time.Time) ([]rules.Tally, error) {
+	if err := l.broken[id]; err != nil {
+		return nil, err
+	}
+	all := make([]rules.Tally, len(edges)-1)
 	for at, c := range l.hours[id] {
-		if at.Before(from) || !at.Before(to) {
+		i, found := slices.BinarySearchFunc(edges, at, time.Time.Compare)
+		if !found {
+			i--
+		}
+		if i < 0 || i >= len(all) {
 			continue
 		}
+		t := &all[i]
 		t.RawGood, t.RawTotal = t.RawGood+c.total-c.bad, t.RawTotal+c.total
 		if c.out {
 			t.Corrected += time.Hour
 			continue
 		}
-		t.Good, t.Total = t.Good+c.total-c.bad, t.Total+c.total
+		t.Good, t.Total, t.Seen = t.Good+c.total-c.bad, t.Total+c.total, t.Seen+time.Hour
+		budget := l.budget(id)
 		if at.Before(l.before[id].until) {
-			earlier += c.total
+			budget = l.before[id].budget
+		}
+		t.Allowed += budget * c.total
+	}
+	last, blind := edges[len(edges)-1], l.blind[id]
+	for i := range all { // The telemetry was missing at the end.
+		if from := last.Add(-blind); edges[i+1].After(from) {
+			all[i].Unseen = edges[i+1].Sub(maxTime(edges[i], from))
 		}
 	}
-	t.Allowed = budget*(t.Total-earlier) + l.before[id].budget*earlier
-	t.Unseen = l.blind[id]
-	return t, nil
+	return all, nil
 }
 
 func (l ledger) Corrections(id string) []rules.Correction { return l.corrections[id] }
@@ -89,18 +118,17 @@ func steady(from, to time.Time, each counts) map[time.Time]counts {
 func objective(service, slo, promise, team string) rules.Status {
 	return rules.Status{
 		Objective: rules.Objective{ID: service + "-" + slo, Service: service, SLO: slo, Promise: promise, Team: team, Target: 0.999, Period: 28 * day},
-		State:     rules.StateHealthy, BudgetRemaining: 0.71, Good: 999, Total: 1000,
 		UpdatedAt: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC),
 	}
 }
 
 func week47(t *testing.T, zone string) (from, to time.Time) {
 	t.Helper()
-	from, to, err := Week("2026-W47", time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), mustZone(t, zone))
+	p, err := Parse("2026-W47", time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC).In(mustZone(t, zone)))
 	if err != nil {
-		t.Fatalf("Week: %v", err)
+		t.Fatalf("Parse: %v", err)
 	}
-	return from, to
+	return p.From, p.To
 }
 
 // aWeek is a week of everything a report can say.
@@ -109,25 +137,24 @@ func aWeek(t *testing.T) (src Source, from, to time.Time) {
 	from, to = week47(t, "Europe/Berlin")
 	share, feed, upload, avatar := objective("share", "requests", "Sharing a post works", "growth"), objective("feed", "latency", "The feed opens within half a second", "growth"),
 		objective("media", "upload", "Uploads finish", "media"), objective("media", "avatars", "Avatars are shown", "media")
-	share.State, share.BudgetRemaining = rules.StateExhausted, -0.12
-	share.Objective.Meaning, share.Consequence = "Creators lose their audience.", "Features wait until the budget is positive again."
-	upload.State, upload.Forecast.Text, upload.Consequence = rules.StateAtRisk, "on Thursday 14:00–17:00 CET", "A quarter of the team works on reliability."
+	share.Objective.Meaning, share.Objective.Events = "Creators lose their audience.", "shares"
+	share.Objective.Policy = rules.Policy{rules.StateExhausted: "Features wait until the budget is positive again"}
 	feed.Objective.Target, feed.Objective.SLI.ErrorQuery = 0.99, "x_bucket"
-	avatar.State, avatar.Total, avatar.NoData = rules.StateUnknown, 0, true
 	status := objective("edge", "up", "The edge answers", "")
-	status.Objective.SLI.ErrorRatioQuery, status.BudgetRemaining = "1 - avg(up)", 0.998
+	status.Objective.SLI.ErrorRatioQuery = "1 - avg(up)"
 	lost := objective("auth", "login", "People can log in", "growth")
 	l := ledger{
 		statuses: []rules.Status{avatar, feed, lost, share, status, upload},
 		hours: map[string]map[time.Time]counts{
 			"share-requests": steady(from, to, counts{bad: 4, total: 19000}),
-			"feed-latency":   steady(from, to, counts{bad: 21, total: 19000}),
+			"feed-latency":   steady(from.AddDate(0, 0, -12*7), to, counts{bad: 6, total: 19000}),
 			"media-upload":   steady(from, from.Add(100*time.Hour), counts{bad: 0, total: 12}),
 			"edge-up":        steady(from, to, counts{bad: 0, total: 3600}),
 		},
 		broken: map[string]error{"auth-login": errors.New("open ledger: disk is on fire")},
 	}
-	maps.Copy(l.hours["share-requests"], steady(monday(from, -1), from, counts{bad: 4, total: 19000}))
+	maps.Copy(l.hours["share-requests"], steady(from.AddDate(0, 0, -7), from, counts{bad: 4, total: 19000}))
+	maps.Copy(l.hours["media-upload"], steady(from.AddDate(0, 0, -14), from.AddDate(0, 0, -14).Add(100*time.Hour), counts{bad: 0.03, total: 12}))
 	l.hours["share-requests"][from.Add(86*time.Hour)] = counts{bad: 40600, total: 52000}
 	l.hours["share-requests"][from.Add(20*time.Hour)] = counts{bad: 1, total: 1} // The highest ratio, but one request.
 	l.blind = map[string]time.Duration{"share-requests": 42 * time.Minute}
@@ -153,7 +180,7 @@ func golden(t *testing.T, name, got string) {
 
 func build(t *testing.T, src Source, from, to time.Time) Report {
 	t.Helper()
-	r, err := Build(t.Context(), src, from, to)
+	r, err := Build(t.Context(), src, Period{Weekly, from, to})
 	if err != nil {
 		t.Fatalf("Build: %v", err)
 	}
@@ -169,9 +196,36 @@ func asJSON(t *testing.T, r Report) string {
 	return string(b) + "\n"
 }
 
+// around is what happened in that week.
+func around(from, to time.Time) Circumstances {
+	at := func(day, hour, minute int) time.Time {
+		return time.Date(2026, 11, day, hour, minute, 0, 0, from.Location())
+	}
+	return Circumstances{
+		Incidents: []Incident{
+			{
+				Number: 12, Group: "share", Title: "Sharing a post works is broken", Team: "growth", Severity: "page", Owner: "Alex Kim", Pages: true, ActedOn: true, Called: []string{"Sam Roe"},
+				Objectives: []string{"share-requests"}, OpenedAt: at(19, 14, 2), AcknowledgedAt: at(19, 14, 5), ResolvedAt: at(19, 14, 58),
+			},
+			{Number: 13, Group: "share", Title: "Sharing a post works is broken", Team: "growth", Severity: "page", Pages: true, Objectives: []string{"share-requests"}, OpenedAt: at(19, 15, 10), ResolvedAt: at(19, 15, 13)},
+			{Number: 14, Group: "disk", Title: "A disk fills up", Team: "media", Severity: "page", Pages: true, OpenedAt: at(20, 3, 0), AcknowledgedAt: at(20, 3, 9), ResolvedAt: at(20, 4, 0)},
+			{Number: 15, Group: "disk", Title: "A disk fills up", Team: "media", Severity: "page", Pages: true, Silenced: true, OpenedAt: at(21, 3, 0), ResolvedAt: at(21, 6, 0)},
+			{Number: 11, Group: "feed", Title: "The feed loads slowly", Team: "growth", Severity: "ticket", OpenedAt: at(10, 9, 0), ResolvedAt: at(11, 9, 0)},
+		},
+		Shifts: []Shift{
+			{"growth", "Alex Kim", at(12, 9, 0), at(19, 9, 0)}, {"growth", "Sam Roe", at(19, 9, 0), at(26, 9, 0)},
+			{"media", "Alex Kim", from, at(21, 0, 0)}, {"media", "", at(21, 0, 0), to},
+		},
+		Zones:     map[string]string{"growth": "Europe/Berlin", "media": "America/New_York"},
+		Why:       map[string]string{"share-requests": "instance b had 94% of the failures, and 10% of the requests"},
+		FollowUps: []FollowUp{{Title: "Let the canary take less traffic", Of: "Incident #12", URL: "https://issues.example.org/7", Team: "growth"}},
+	}
+}
+
 func TestGolden(t *testing.T) {
 	src, from, to := aWeek(t)
 	r := build(t, src, from, to)
+	r.Tell(around(from, to))
 	golden(t, "week.golden.md", r.Markdown())
 	golden(t, "week.golden.txt", r.Plain())
 	golden(t, "week.golden.json", asJSON(t, r))
@@ -234,10 +288,11 @@ func TestRunningWeekCountsOnlyWhatIsOver(t *testing.T) {
 func TestDaylightSaving(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	for spec, want := range map[string]int{"2026-W13": 167, "2026-W43": 169} {
-		from, to, err := Week(spec, now, mustZone(t, "Europe/Berlin"))
+		p, err := Parse(spec, now.In(mustZone(t, "Europe/Berlin")))
 		if err != nil {
-			t.Fatalf("Week: %v", err)
+			t.Fatalf("Parse: %v", err)
 		}
+		from, to := p.From, p.To
 		l := ledger{statuses: []rules.Status{objective("a", "x", "A works", "")}, hours: map[string]map[time.Time]counts{"a-x": steady(from, to, counts{bad: 1, total: 10})}}
 		row := build(t, l, from, to).Teams[0].Rows[0]
 		if row.Hours != want || row.Total != 10*float64(want) || row.Bad != float64(want) {
@@ -270,7 +325,6 @@ func TestEdges(t *testing.T) {
 func TestUnknownFiguresAreNull(t *testing.T) {
 	from, to := week47(t, "UTC")
 	s := objective("a", "x", "", "")
-	s.BudgetRemaining, s.Total = math.NaN(), 0
 	got := asJSON(t, build(t, ledger{statuses: []rules.Status{s}}, from, to))
 	for _, want := range []string{`"achieved": null`, `"burn": null`, `"budget_left": null`, `"worst_hour": null`, `"unknown_minutes": null`, `"promise": "a x"`} {
 		if !strings.Contains(got, want) {
@@ -292,8 +346,8 @@ func TestHostileNamesStayInTheirCell(t *testing.T) {
 	}
 	for line := range strings.SplitSeq(md, "\n") {
 		if strings.HasPrefix(line, "|") {
-			if n := strings.Count(line, "|") - strings.Count(line, `\|`); n != 9 {
-				t.Errorf("a row has %d cells, want 8: %s", n-1, line)
+			if n := strings.Count(line, "|") - strings.Count(line, `\|`); n != 11 {
+				t.Errorf("a row has %d cells, want 10: %s", n-1, line)
 			}
 		}
 	}
@@ -361,7 +415,7 @@ func TestTargetChangedInTheWeek(t *testing.T) {
 	if row := r.Teams[0].Rows[0]; row.Outcome != Kept || !strings.Contains(row.Worst.Sentence, "50% of what the target allows") {
 		t.Errorf("row %+v, worst hour %+v", row, row.Worst)
 	}
-	if got := r.Plain(); !strings.Contains(got, "each time is judged by the target it had") {
+	if got := r.Plain(); !strings.Contains(got, "each part is judged by the target it had") {
 		t.Errorf("Plain:\n%s", got)
 	}
 }
@@ -370,9 +424,10 @@ func TestCalendarPeriodInWords(t *testing.T) {
 	from, to := week47(t, "UTC")
 	s := objective("a", "x", "A works", "")
 	s.Objective.Calendar = &rules.Calendar{Unit: rules.Month, Count: 1, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	r := build(t, ledger{statuses: []rules.Status{s}}, from, to)
+	// 22 of 30 days are over, 16 days were not seen; 3 of 1,000 an hour failed where 1 may.
+	r := build(t, ledger{statuses: []rules.Status{s}, hours: map[string]map[time.Time]counts{"a-x": steady(from, to, counts{bad: 3, total: 1000})}}, from, to)
 	row := r.Teams[0].Rows[0]
-	if row.BudgetWords() != "71% of the month" || row.Period != "month" || !strings.Contains(r.Plain(), "71% of the budget of the month is left") {
+	if row.BudgetWords() != "30% of the month" || row.Period != "month" || !strings.Contains(r.Plain(), "30% of the budget of the month is left") {
 		t.Errorf("%q, %q\n%s", row.BudgetWords(), row.Period, r.Plain())
 	}
 }
@@ -382,7 +437,7 @@ func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, l := range []ledger{{}, {statuses: []rules.Status{objective("a", "x", "A works", "")}}} {
-		if _, err := Build(ctx, l, from, to); !errors.Is(err, context.Canceled) {
+		if _, err := Build(ctx, l, Period{Weekly, from, to}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Build = %v, want that it was canceled", err)
 		}
 	}
@@ -406,7 +461,7 @@ func BenchmarkBuild(b *testing.B) {
 		l.statuses = append(l.statuses, objective("a", "x", "A works", ""))
 	}
 	for b.Loop() {
-		if _, err := Build(b.Context(), l, from, from.Add(7*day)); err != nil {
+		if _, err := Build(b.Context(), l, Period{Weekly, from, from.Add(7 * day)}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,44 +5,71 @@ import (
 	"time"
 )
 
-// Edition is a report that is to be posted at a time, about a week.
-type Edition struct{ At, From, To time.Time }
-
-// Due returns the report that was to be posted last: about the last week that was over
-// then.
-func (w Weekly) Due(now time.Time) (e Edition, err error) {
-	zone, err := w.Location()
-	if err != nil {
-		return e, err
-	}
-	for back := range 8 { // A week and a day: a change of clocks may put today's time ahead.
-		if e.At = w.on(now.In(zone), back); !e.At.After(now) && strings.EqualFold(e.At.Weekday().String(), w.Day) {
-			break
-		}
-	}
-	e.From, e.To, err = Week("", e.At, zone)
-	return e, err
+// Edition is a report that is to be posted at a time, about a period that is over then.
+type Edition struct {
+	Kind    Kind
+	Channel string
+	At      time.Time
+	Period  Period
 }
 
-// Next returns when the next report is to be posted.
-func (w Weekly) Next(now time.Time) (time.Time, error) {
-	zone, err := w.Location()
+// Due returns the reports that were to be posted last, one of each kind that is posted at all: each about the last period
+// that was over then. The error is about the time zone.
+func (c Config) Due(now time.Time) ([]Edition, error) {
+	zone, err := c.Weekly.Location()
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
-	for ahead := range 8 {
-		if at := w.on(now.In(zone), -ahead); at.After(now) && strings.EqualFold(at.Weekday().String(), w.Day) {
-			return at, nil
+	var due []Edition
+	for _, k := range Kinds() {
+		if c.channel(k) == "" {
+			continue
+		}
+		// A quarter and a day: a change of clocks may put today's time ahead.
+		for back := range 94 {
+			if at := c.on(now.In(zone), -back); !at.After(now) && c.posts(k, at) {
+				due = append(due, Edition{k, c.channel(k), at, k.Last(at)})
+				break
+			}
 		}
 	}
-	return w.on(now.In(zone), -7), nil
+	return due, nil
 }
 
-// on is the time of posting, so many days before a day.
-func (w Weekly) on(day time.Time, back int) time.Time {
-	clock, err := time.Parse("15:04", w.At)
+// Next returns when the next report is to be posted; false if none is ever.
+func (c Config) Next(now time.Time) (next time.Time, ok bool) {
+	zone, err := c.Weekly.Location()
+	if err != nil {
+		return next, false
+	}
+	for ahead := range 94 {
+		at := c.on(now.In(zone), ahead)
+		for _, k := range Kinds() {
+			if at.After(now) && c.channel(k) != "" && c.posts(k, at) {
+				return at, true
+			}
+		}
+	}
+	return next, false
+}
+
+func (c Config) channel(k Kind) string {
+	return map[Kind]string{Weekly: c.Weekly.Channel, Monthly: c.Monthly.Channel, Quarterly: c.Quarterly.Channel}[k]
+}
+
+// posts tells whether a kind of report is posted on a day.
+func (c Config) posts(k Kind, day time.Time) bool {
+	if k == Weekly {
+		return strings.EqualFold(day.Weekday().String(), c.Weekly.Day)
+	}
+	return day.Day() == 1 && (k == Monthly || (day.Month()-1)%3 == 0)
+}
+
+// on is the time of posting, so many days after a day.
+func (c Config) on(day time.Time, ahead int) time.Time {
+	clock, err := time.Parse("15:04", c.Weekly.At)
 	if err != nil {
 		clock = time.Time{} // Validate has refused it.
 	}
-	return time.Date(day.Year(), day.Month(), day.Day()-back, clock.Hour(), clock.Minute(), 0, 0, day.Location())
+	return time.Date(day.Year(), day.Month(), day.Day()+ahead, clock.Hour(), clock.Minute(), 0, 0, day.Location())
 }

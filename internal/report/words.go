@@ -261,8 +261,8 @@ func Budget(left float64) string {
 	}
 }
 
-// Period returns a period in its largest whole unit: "28d", "1h30m".
-func Period(d time.Duration) string {
+// Length returns a length of time in its largest whole unit: "28d", "1h30m".
+func Length(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= day && d%day == 0 {
 		return strconv.Itoa(int(d/day)) + "d"
@@ -282,7 +282,7 @@ func PeriodOf(o rules.Objective) string {
 	if o.Calendar != nil {
 		return o.Calendar.String()
 	}
-	return Period(o.Period)
+	return Length(o.Period)
 }
 
 // OverWords returns the period of o for a sentence: "28d", "the month".
@@ -290,7 +290,7 @@ func OverWords(o rules.Objective) string {
 	if o.Calendar != nil {
 		return "the " + o.Calendar.String()
 	}
-	return Period(o.Period)
+	return Length(o.Period)
 }
 
 // periodWords returns a period for a sentence: "28 days", "1 hour".
@@ -306,20 +306,7 @@ func periodWords(period string) string {
 	}
 }
 
-// Dates returns the days of the report: "16 to 22 November 2026".
-func (r Report) Dates() string {
-	first, last := r.From, r.To.Add(-time.Minute)
-	switch {
-	case first.Year() != last.Year():
-		return first.Format("2 January 2006") + " to " + last.Format("2 January 2006")
-	case first.Month() != last.Month():
-		return first.Format("2 January") + " to " + last.Format("2 January 2006")
-	default:
-		return first.Format("2") + " to " + last.Format("2 January 2006")
-	}
-}
-
-// headline says the week in one or two sentences.
+// headline says the period in one or two sentences.
 func headline(r Report) string {
 	all := r.Kept + r.Missed + r.NoData
 	var s string
@@ -329,24 +316,41 @@ func headline(r Report) string {
 	case r.Kept+r.Missed == 0:
 		s = "Nothing was counted for any objective, so nobody can say whether the promises were kept."
 	case r.Missed == 0 && r.NoData == 0 && all == 1:
-		s = "The one promise was kept."
+		s = "The one promise was kept"
 	case r.Missed == 0 && r.NoData == 0:
-		s = fmt.Sprintf("All %d promises were kept.", all)
+		s = fmt.Sprintf("All %d promises were kept", all)
 	case r.Missed == 0:
-		s = fmt.Sprintf("%d of %d promises %s kept; for the %s there is no data.", r.Kept, all, were(r.Kept), others(r.NoData))
+		s = fmt.Sprintf("%d of %d promises %s kept; for the %s there is no data", r.Kept, all, were(r.Kept), others(r.NoData))
 	default:
-		s = fmt.Sprintf("%d of %d promises %s broken.", r.Missed, all, were(r.Missed))
-		if worst, ok := costliest(r); ok {
-			s += fmt.Sprintf(" %s: %s.", worst.Promise, worst.Sentence)
-		}
-		if r.NoData > 0 {
-			s += fmt.Sprintf(" For %d there is no data.", r.NoData)
-		}
+		s = fmt.Sprintf("%d of %d promises %s broken", r.Missed, all, were(r.Missed))
+	}
+	if !strings.HasSuffix(s, ".") {
+		s += r.comparison() + "."
+	}
+	if worst, ok := costliest(r); ok {
+		s += fmt.Sprintf(" %s: %s.", worst.Promise, worst.Sentence)
+	}
+	if r.Missed > 0 && r.NoData > 0 {
+		s += fmt.Sprintf(" For %d there is no data.", r.NoData)
 	}
 	if r.Unfinished {
-		s += " The week is not over: these are the figures so far."
+		s += " The " + r.Kind.Noun() + " is not over: these are the figures so far."
 	}
 	return s
+}
+
+// comparison says how many promises were broken in the period before, where that is another number: "; the week before it was
+// none".
+func (r Report) comparison() string {
+	before := r.Before.Missed
+	switch {
+	case r.Before.Kept+before == 0 || before == r.Missed:
+		return ""
+	case r.Missed == 0:
+		return fmt.Sprintf("; the %s before %d %s broken", r.Kind.Noun(), before, were(before))
+	default:
+		return fmt.Sprintf("; the %s before it was %s", r.Kind.Noun(), noneOr(before))
+	}
 }
 
 func were(n int) string {
@@ -367,13 +371,11 @@ func others(n int) string {
 func costliest(r Report) (Row, bool) {
 	var worst Row
 	var found bool
-	for _, t := range r.Teams {
-		for _, row := range t.Rows {
-			if row.Outcome != Missed || row.Burn == nil || (found && *row.Burn <= *worst.Burn) {
-				continue
-			}
-			worst, found = row, true
+	for _, row := range r.Rows() {
+		if row.Outcome != Missed || row.Burn == nil || (found && *row.Burn <= *worst.Burn) {
+			continue
 		}
+		worst, found = row, true
 	}
 	return worst, found
 }

@@ -70,11 +70,11 @@ func TestNumbers(t *testing.T) {
 	is(Budget(-31), "overspent 32 times")
 	is(Budget(math.NaN()), "unknown")
 
-	is(Period(28*24*time.Hour), "28d")
-	is(Period(90*time.Minute), "1h30m")
-	is(Period(time.Hour), "1h")
-	is(Period(10*time.Minute), "10m")
-	is(Period(90*time.Second), "1m30s")
+	is(Length(28*24*time.Hour), "28d")
+	is(Length(90*time.Minute), "1h30m")
+	is(Length(time.Hour), "1h")
+	is(Length(10*time.Minute), "10m")
+	is(Length(90*time.Second), "1m30s")
 }
 
 func TestFailed(t *testing.T) {
@@ -109,12 +109,14 @@ func TestDates(t *testing.T) {
 		"2026-W47": "16 to 22 November 2026",
 		"2026-W40": "28 September to 4 October 2026",
 		"2026-W01": "29 December 2025 to 4 January 2026",
+		"2026-11":  "November 2026",
+		"2026-Q4":  "1 October to 31 December 2026",
 	} {
-		from, to, err := Week(week, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+		p, err := Parse(week, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
 		if err != nil {
-			t.Fatalf("Week: %v", err)
+			t.Fatalf("Parse: %v", err)
 		}
-		if got := (Report{From: from, To: to}).Dates(); got != want {
+		if got := p.Dates(); got != want {
 			t.Errorf("%s is %q, want %q", week, got, want)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/report"
@@ -225,45 +224,4 @@ func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) error {
 		answer.Incidents = append(answer.Incidents, i)
 	}
 	return writeJSON(w, r, http.StatusOK, answer)
-}
-
-// apiWeekly serves the weekly report in the format asked for; JSON unless the format says otherwise. The plain edition is
-// text.
-func (s *site) apiWeekly(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	format, edition := query.Get("format"), query.Get("edition")
-	switch {
-	case !slices.Contains([]string{"", "json", "md", "text", "csv"}, format):
-		return fault{http.StatusBadRequest, fmt.Sprintf("There is no format %q; use json, md, csv or text.", format), nil}
-	case !slices.Contains([]string{"", "leads", "plain"}, edition):
-		return fault{http.StatusBadRequest, fmt.Sprintf("There is no edition %q; use leads or plain.", edition), nil}
-	case edition == "plain" && format != "" && format != "text":
-		return fault{http.StatusBadRequest, "The plain edition is text: leave the format out.", nil}
-	case edition == "plain":
-		format = "text"
-	}
-	weekly, err := s.buildReport(r.Context(), query.Get("week"))
-	if err != nil {
-		return err
-	}
-	if team := query.Get("team"); team != "" {
-		part, ok := weekly.Of(team)
-		if !ok {
-			return fault{http.StatusNotFound, fmt.Sprintf("No promise is team %s's: see the report of all for the teams there are.", team), nil}
-		}
-		weekly = part
-	}
-	switch format {
-	case "md":
-		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
-		return send(w, r, http.StatusOK, []byte(weekly.Markdown()))
-	case "csv":
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		return send(w, r, http.StatusOK, []byte(weekly.CSV()))
-	case "text":
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		return send(w, r, http.StatusOK, []byte(weekly.Plain()))
-	default:
-		return writeJSON(w, r, http.StatusOK, weekly)
-	}
 }

@@ -44,6 +44,25 @@ func (e fakeEngine) Tally(_ context.Context, id string, from, to time.Time) (rul
 	return rules.Tally{Good: good, Total: total, RawGood: good, RawTotal: total, Allowed: st.Objective.ErrorBudget() * total}, err
 }
 
+func (e fakeEngine) Tallies(ctx context.Context, id string, edges ...time.Time) ([]rules.Tally, error) {
+	var all []rules.Tally
+	for i := range edges[1:] {
+		t, err := e.Tally(ctx, id, edges[i], edges[i+1])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+func (fakeEngine) Removed(time.Time) []rules.Removed { return nil }
+
+func (e fakeEngine) TargetAt(id string, _ time.Time) float64 {
+	st, _ := e.Status(id)
+	return st.Objective.Target
+}
+
 func (e fakeEngine) Corrections(id string) []rules.Correction {
 	return slices.DeleteFunc(slices.Clone(e.corrections), func(c rules.Correction) bool { return id != "" && c.Objective != id })
 }

@@ -30,6 +30,7 @@ type page struct {
 	Is       condition // Colors the icon of the browser's tab; empty: neutral.
 	Refresh  int       // Seconds between updates; 0: the page does not change.
 	Reload   int       // Seconds after which a browser without JavaScript loads the page again; 0: never.
+	Sheet    string    // A stylesheet of its own, beside app.css; empty: none.
 	Wide     bool      // It needs the width there is, for the drawings of a dashboard.
 	Body     any
 }

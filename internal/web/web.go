@@ -37,6 +37,8 @@ type Engine interface {
 	Status(id string) (rules.Status, bool)
 	// Explain says how an objective is counted.
 	Explain(id string) (rules.Explanation, bool)
+	// Tally counts an objective after one instant, up to and with another.
+	Tally(ctx context.Context, id string, from, to time.Time) (rules.Tally, error)
 }
 
 // Options is what a site is made of. The zero value of each field is usable.
@@ -46,6 +48,7 @@ type Options struct {
 	Replay    Replay            // Nil: nothing can be replayed.
 	Incidents func() []Incident // The open ones.
 	History   History           // The zero value: nothing is kept of incidents.
+	Reports   Reports           // The zero value: reports are made of the engine alone.
 	OnCall    func() []OnCall   // Who is on call for which team, in order. Nil: no file says it.
 	// Dashboards are the generated ones, drawn. Nil: there are none.
 	Dashboards *viewer.Viewer
@@ -198,7 +201,7 @@ func (s *site) pages() http.Handler {
 		"GET /playbooks":                 s.playbooks,
 		"GET /playbooks/{id}":            s.playbook,
 		"GET /reports/{$}":               s.reports,
-		"GET /reports/{week}":            s.report,
+		"GET /reports/{period}":          s.report,
 		"GET /primer":                    s.primer,
 		"GET /status":                    s.status,
 		"GET /assets/{file}":             s.asset,
@@ -207,7 +210,7 @@ func (s *site) pages() http.Handler {
 		"GET " + api + "objectives/{id}": s.apiObjective,
 		"GET " + api + "corrections":     s.apiCorrections,
 		"GET " + api + "incidents":       s.apiIncidents,
-		"GET " + api + "reports/weekly":  s.apiWeekly,
+		"GET " + api + "reports/{kind}":  s.apiReport,
 		"POST " + api + "replay":         s.apiReplay,
 		"GET /-/healthy":                 s.healthy,
 		"GET /-/ready":                   s.ready,
@@ -248,6 +251,12 @@ func (noEngine) Statuses() []rules.Status                 { return nil }
 func (noEngine) Status(string) (rules.Status, bool)       { return rules.Status{}, false }
 func (noEngine) Explain(string) (rules.Explanation, bool) { return rules.Explanation{}, false }
 func (noEngine) Corrections(string) []rules.Correction    { return nil }
+func (noEngine) Removed(time.Time) []rules.Removed        { return nil }
+func (noEngine) TargetAt(string, time.Time) float64       { return 0 }
+func (noEngine) Tallies(context.Context, string, ...time.Time) ([]rules.Tally, error) {
+	return nil, errors.New("there are no objectives")
+}
+
 func (noEngine) Tally(context.Context, string, time.Time, time.Time) (rules.Tally, error) {
 	return rules.Tally{}, errors.New("there are no objectives")
 }

@@ -241,7 +241,7 @@ func TestEmptySite(t *testing.T) {
 		"/incidents":                     "No open incidents.",
 		"/playbooks":                     "There are no playbooks.",
 		"/status":                        "There is nothing to show.",
-		"/reports/":                      "Weekly reports",
+		"/reports/":                      "Which promises were kept",
 		api + "objectives":               `"objectives": []`,
 		api + "incidents":                `"incidents": []`,
 		api + "reports/weekly?format=md": "There are no objectives yet",
@@ -322,7 +322,7 @@ func TestAPI(t *testing.T) {
 	if w := get(t, site, api+"reports/weekly?week=2026-W45&format=md"); w.Header().Get("Content-Type") != "text/markdown; charset=utf-8" || !strings.HasPrefix(w.Body.String(), "# Weekly report: 2 to 8 November 2026") {
 		t.Errorf("Markdown is %s:\n%s", w.Header().Get("Content-Type"), w.Body)
 	}
-	if w := get(t, site, api+"reports/weekly?format=csv"); !strings.HasPrefix(w.Header().Get("Content-Type"), "text/csv") || !strings.HasPrefix(w.Body.String(), "week,team,objective,") {
+	if w := get(t, site, api+"reports/weekly?format=csv"); !strings.HasPrefix(w.Header().Get("Content-Type"), "text/csv") || !strings.HasPrefix(w.Body.String(), "period,team,objective,") {
 		t.Errorf("CSV: %s", w.Body)
 	}
 	if w := get(t, site, api+"reports/weekly?edition=plain"); !strings.HasPrefix(w.Body.String(), "The week of 9 to 15 November 2026") {
@@ -337,12 +337,13 @@ func TestAPIErrorsAreJSON(t *testing.T) {
 	site := newSite(t, nil)
 	for path, want := range map[string]apiError{
 		api + "objectives/nope":                        {`There is no objective "nope".`, 404},
-		api + "reports/weekly?format=pdf":              {`There is no format "pdf"; use json, md, csv or text.`, 400},
+		api + "reports/weekly?format=pdf":              {`There is no format "pdf"; use json, md, html, csv, text or slack.`, 400},
 		api + "reports/weekly?edition=gold":            {`There is no edition "gold"; use leads or plain.`, 400},
 		api + "reports/weekly?edition=plain&format=md": {`The plain edition is text: leave the format out.`, 400},
 		api + "reports/weekly?team=nobody":             {`No promise is team nobody's: see the report of all for the teams there are.`, 404},
-		api + "reports/weekly?week=soon":               {`"soon" is not a week; write it as year and week, such as 2026-W46.`, 400},
-		api + "reports/monthly":                        {"There is nothing at /api/watchtower/v1/reports/monthly.", 404},
+		api + "reports/weekly?week=soon":               {`"soon" is not a week; write it as 2026-W46.`, 400},
+		api + "reports/yearly":                         {"There is nothing at /api/watchtower/v1/reports/yearly.", 404},
+		api + "reports/weekly?format=slack":            {"This server says nothing in Slack.", 501},
 	} {
 		w := get(t, site, path)
 		var got apiError
@@ -489,7 +490,7 @@ func TestFailingCounts(t *testing.T) {
 	})
 	for path, want := range map[string]string{
 		"/objectives/share-requests": "Nothing was counted in the last 24 hours.",
-		"/reports/2026-W46":          "The counts of this week could not be read: read block: input/output error.",
+		"/reports/2026-W46":          "The counts could not be read: read block: input/output error.",
 	} {
 		if w := get(t, site, path); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %d, does not say %q", path, w.Code, want)

@@ -50,7 +50,7 @@ func ago(now, at time.Time) string {
 }
 
 // window returns the length of a window as it is written in a spec: "5m", "1h", "3d".
-func window(d time.Duration) string { return report.Period(d) }
+func window(d time.Duration) string { return report.Length(d) }
 
 // burnWords returns a burn rate: "32×".
 func burnWords(burn float64) string {

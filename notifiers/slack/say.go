@@ -1,7 +1,9 @@
 package slack
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -13,9 +15,12 @@ type Word struct {
 	ID string
 	// Channel is a name or an ID, Thread the ts of a message there that it follows.
 	Channel, Thread string
-	// Headline and Lines are plain text.
+	// Headline, Lines and Table are plain text. The first row of the table is its head;
+	// Instead are lines that say the same, for a Slack that takes no table.
 	Headline string
 	Lines    []string
+	Table    [][]string
+	Instead  []string
 	// Aloud shows what is said in a thread in the channel too.
 	Aloud bool
 	// Since says that it may have been said since then: it is looked for first. Zero: it
@@ -27,12 +32,39 @@ type Word struct {
 func (w *Word) message() message {
 	c := newComposer(escaped(oneLine(w.Headline), maxFallback))
 	c.section("*"+escaped(oneLine(w.Headline), maxHeader)+"*", maxSection)
-	lines := make([]string, len(w.Lines))
-	for i, line := range w.Lines {
-		lines[i] = escape(oneLine(line))
+	c.section(cutMrkdwn(paragraph(w.Lines), maxSection), maxSection)
+	if len(w.Table) > 0 && !c.table(w.Table) {
+		c.section(cutMrkdwn(paragraph(w.Instead), maxSection), maxSection)
 	}
-	c.section(cutMrkdwn(strings.Join(lines, "\n"), maxSection), maxSection)
 	return c.message()
+}
+
+// JSON is the message as Slack's chat.postMessage takes it, without its channel.
+func (w *Word) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(w.message()); err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// withoutTable is the Word with its lines instead.
+func (w *Word) withoutTable() message {
+	other := *w
+	other.Table, other.Lines = nil, append(append([]string{}, w.Lines...), w.Instead...)
+	return other.message()
+}
+
+// paragraph is plain text line by line.
+func paragraph(lines []string) string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = escape(oneLine(line))
+	}
+	return strings.Join(out, "\n")
 }
 
 // Say says something and returns where. What Slack took and we have forgotten, because
@@ -50,6 +82,9 @@ func (s *Slack) Say(ctx context.Context, w Word) (channelID, ts string, err erro
 		}
 	}
 	got, f := s.own().send(ctx, at, post{id: w.ID, msg: w.message(), broadcast: w.Aloud})
+	if f != nil && f.verdict == tooRich && len(w.Table) > 0 {
+		got, f = s.own().send(ctx, at, post{id: w.ID, msg: w.withoutTable(), broadcast: w.Aloud})
+	}
 	if f != nil {
 		return "", "", fmt.Errorf("slack channel %q: %w", w.Channel, f)
 	}
@@ -72,7 +107,9 @@ type Attachment struct {
 	// Channel is an ID, Thread a ts, as Say returned them.
 	Channel, Thread string
 	Name, Title     string
-	Content         []byte
+	// Alt says what a picture shows; "" for what is none.
+	Alt     string
+	Content []byte
 }
 
 // Attach adds a file to a thread.
@@ -81,7 +118,7 @@ func (s *Slack) Attach(ctx context.Context, a Attachment) error {
 		return fmt.Errorf("%s is too large to attach: %d bytes", a.Name, len(a.Content))
 	}
 	at := place{channel: a.Channel, threadTS: a.Thread}
-	if _, f := s.own().upload(ctx, at, &file{Name: a.Name, Title: a.Title, Content: a.Content}); f != nil {
+	if _, f := s.own().upload(ctx, at, &file{Name: a.Name, Title: a.Title, Alt: a.Alt, Content: a.Content}); f != nil {
 		return fmt.Errorf("attach %s: %w", a.Name, f)
 	}
 	return nil

@@ -1,0 +1,217 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchtower-hub/watchtower/internal/config"
+	"github.com/watchtower-hub/watchtower/internal/followups"
+	"github.com/watchtower-hub/watchtower/internal/report"
+	"github.com/watchtower-hub/watchtower/internal/tables"
+	"github.com/watchtower-hub/watchtower/notifiers/incidents"
+)
+
+const (
+	// whyTime bounds the search for where the failures of a report came from.
+	whyTime = 5 * time.Second
+	// settleTime is how long after a period its figures may still change: samples come
+	// late, and peers tell each other what happened.
+	settleTime = time.Hour
+)
+
+// openReports makes the tables of reports.
+func (a *App) openReports(ctx context.Context, files config.Files) error {
+	a.reports = &reports{app: a, conf: files.Config.Reports}
+	return tables.Schema{Of: "report", Table: "report_schema", Steps: []string{
+		`CREATE TABLE report_posts (week TEXT PRIMARY KEY, posted_at BIGINT NOT NULL)`,
+		`CREATE TABLE report_circumstances (period TEXT PRIMARY KEY, circumstances TEXT NOT NULL)`,
+	}}.Migrate(ctx, a.state)
+}
+
+// report builds the report of a period, with what is known around it.
+func (a *App) report(ctx context.Context, p report.Period) (report.Report, error) {
+	r, err := report.Build(ctx, a.engine, p)
+	if err != nil {
+		return r, err
+	}
+	c, err := a.circumstances(ctx, r, time.Now())
+	if err != nil {
+		return r, err
+	}
+	r.Tell(c)
+	return r, nil
+}
+
+// circumstances are what happened around a report. Those of a period that is over for
+// good are kept, so that its report stays the same when rosters, files and raw samples
+// are not what they were.
+func (a *App) circumstances(ctx context.Context, r report.Report, now time.Time) (report.Circumstances, error) {
+	c, ok, err := a.keptCircumstances(ctx, r)
+	if ok || err != nil {
+		return c, err
+	}
+	end := r.To
+	if now.Before(end) {
+		end = now
+	}
+	c = report.Circumstances{Incidents: a.reported(r.Span().Step(-1).From, end), Zones: map[string]string{}}
+	c.Shifts = a.reportedShifts(r.From, end, c.Zones)
+	whole := false
+	c.Why, whole = a.reportedCauses(ctx, r)
+	c.FollowUps = a.openFollowUps(c.Incidents)
+	if whole && now.After(r.To.Add(settleTime)) {
+		err = a.keepCircumstances(ctx, r, c)
+	}
+	return c, err
+}
+
+// keptName is what a period is kept as: another time zone has other weeks.
+func keptName(r report.Report) string { return r.Name + " " + r.Zone }
+
+func (a *App) keptCircumstances(ctx context.Context, r report.Report) (c report.Circumstances, ok bool, err error) {
+	var text string
+	err = a.state.QueryRowContext(ctx, `SELECT circumstances FROM report_circumstances WHERE period = ?`, keptName(r)).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &c)
+	}
+	if err != nil {
+		return c, false, fmt.Errorf("read what is known around %s: %w", r.Name, err)
+	}
+	return c, true, nil
+}
+
+func (a *App) keepCircumstances(ctx context.Context, r report.Report, c report.Circumstances) error {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("keep what is known around %s: %w", r.Name, err)
+	}
+	return tables.Write(ctx, a.state, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO report_circumstances (period, circumstances) VALUES (?, ?) ON CONFLICT (period) DO NOTHING`, keptName(r), string(text))
+		return err
+	})
+}
+
+// reported are the incidents that were open between two times, as they were at the second.
+func (a *App) reported(from, to time.Time) []report.Incident {
+	var out []report.Incident
+	for _, in := range a.incidentLog.List(incidents.Filter{Since: from, Until: to}) {
+		out = append(out, reportedIncident(in, to))
+	}
+	return out
+}
+
+// reportedIncident is an incident as it was at a time.
+func reportedIncident(now incidents.Incident, at time.Time) report.Incident {
+	in := now
+	if len(now.Events) > 0 && now.Events[len(now.Events)-1].At.After(at) {
+		in = incidents.Fold(slices.DeleteFunc(slices.Clone(now.Events), func(e incidents.Event) bool { return e.At.After(at) }))
+	}
+	out := report.Incident{
+		Number: now.Number, Group: now.GroupKey, Title: now.Title, Service: now.Service, Team: now.Team, Severity: now.Severity, Owner: in.Owner,
+		Objectives: now.Objectives, OpenedAt: now.OpenedAt, AcknowledgedAt: in.AcknowledgedAt, ResolvedAt: in.ResolvedAt,
+		Pages: incidents.Urgency(now.Severity) >= incidents.Urgent,
+	}
+	for _, e := range in.Events {
+		switch e.Kind {
+		case incidents.Silenced:
+			out.Silenced = true
+		case incidents.StepDone, incidents.Noted, incidents.RoleTaken, incidents.TakenOver, incidents.Communicated:
+			out.ActedOn = out.ActedOn || e.By != ""
+		case incidents.Escalated:
+			if who := e.Data[dataCalled]; who != "" && !slices.Contains(out.Called, who) {
+				out.Called = append(out.Called, who)
+			}
+		default:
+		}
+	}
+	return out
+}
+
+// reportedShifts are who was on call between two times, by the roster of now, and notes
+// the zones of the teams. Outside of what is known of calendars nothing is said.
+func (a *App) reportedShifts(from, to time.Time, zones map[string]string) []report.Shift {
+	if a.oncall == nil {
+		return nil
+	}
+	roster := a.oncall.Roster()
+	if known := roster.Known(); known.From.After(from) {
+		from = known.From
+	}
+	var out []report.Shift
+	for _, team := range roster.Teams() {
+		zones[team.ID] = roster.Zone(team.ID).String()
+		if !from.Before(to) {
+			continue
+		}
+		for _, s := range roster.Shifts(team.ID, from, to) {
+			out = append(out, report.Shift{Team: team.ID, Who: cmp.Or(s.User.Name, s.User.ID), From: s.From.UTC(), To: s.To.UTC()})
+		}
+		for _, gap := range roster.Gaps(team.ID, from, to) {
+			out = append(out, report.Shift{Team: team.ID, From: gap.From.UTC(), To: gap.To.UTC()})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b report.Shift) int { return cmp.Or(strings.Compare(a.Team, b.Team), a.From.Compare(b.From)) })
+	return out
+}
+
+// reportedCauses say where the failures of the worst hours came from, by objective.
+// whole is false where one could not be looked at.
+func (a *App) reportedCauses(ctx context.Context, r report.Report) (why map[string]string, whole bool) {
+	ctx, cancel := context.WithTimeout(ctx, whyTime)
+	defer cancel()
+	why, whole = map[string]string{}, true
+	for _, b := range r.Burned {
+		worst := b.Worst()
+		if worst == nil {
+			continue
+		}
+		found, err := a.engine.Where(ctx, b.ID, worst.From, worst.To)
+		if err != nil {
+			whole = false
+			continue
+		}
+		if len(found.Culprits) > 0 || found.Even {
+			why[b.ID] = strings.Join(found.Sentences(), " ")
+		}
+	}
+	return why, whole
+}
+
+// openFollowUps are what post-mortems left to do, from the files that reports.postmortems
+// names. A file that cannot be read is told in the log.
+func (a *App) openFollowUps(known []report.Incident) []report.FollowUp {
+	teams := map[string]string{}
+	for _, in := range known {
+		teams[fmt.Sprintf("%s/incidents/%d", a.URL(), in.Number)] = in.Team
+	}
+	var out []report.FollowUp
+	for _, pattern := range a.current.Load().Config.Reports.Postmortems {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			a.logger.Warn("a pattern of post-mortems cannot be read", "pattern", pattern, "err", err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				a.logger.Warn("a post-mortem cannot be read", "file", file, "err", err)
+				continue
+			}
+			for _, f := range followups.Open(string(text)) {
+				out = append(out, report.FollowUp{Title: f.Title, URL: f.URL, Of: cmp.Or(f.Of, filepath.Base(file)), Team: teams[f.Page]})
+			}
+		}
+	}
+	return out
+}
