@@ -97,7 +97,9 @@ func shift(n *yaml.Node, lines int) {
 }
 
 // sentenceKeys are the keys whose texts are for people.
-func sentenceKeys() []string { return []string{"events", "meaning", "no_owner", "no_playbook", "promise"} }
+func sentenceKeys() []string {
+	return []string{"events", "meaning", "no_owner", "no_playbook", "promise"}
+}
 
 func keyNames() []string { return slices.Sorted(maps.Keys((&keys{}).readers(&Objective{}))) }
 

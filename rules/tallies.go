@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
 )
 
 // Tallies counts an objective between each edge and the next: at times in (edges[0],
@@ -81,13 +83,18 @@ func (c *tallier) end() int64   { return c.edges[len(c.edges)-1] }
 
 // remember adds what memory holds since a time. The track's lock is held.
 func (c *tallier) remember(tr *track, from, now int64) {
+	var before ledger.Cell
+	if from >= tr.ledger.First() { // An old cell is coarse, and may seem to begin before the first arrival.
+		before = tr.ledger.Until(from)
+	}
 	for lo := from; lo < c.end(); {
 		c.find(lo + 1)
 		hi := min(c.edges[c.at+1], lo/c.width*c.width+c.width)
 		if lo >= now {
 			hi = c.end() // nothing but what clocks ahead of ours have sent
 		}
-		in := tr.ledger.Until(hi).Sub(tr.ledger.Until(lo))
+		until := tr.ledger.Until(hi)
+		in := until.Sub(before)
 		if tr.slicer != nil {
 			in.Bad, in.Total = 0, 0
 		}
@@ -95,7 +102,7 @@ func (c *tallier) remember(tr *track, from, now int64) {
 		if lo >= now {
 			break
 		}
-		lo = hi
+		lo, before = hi, until
 	}
 }
 

@@ -31,7 +31,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 		"/playbooks":                 "api-error-rate",
 		"/playbooks/api-error-rate":  "Roll back",
 		"/status":                    "OTLP",
-		"/reports/":                  "Weekly reports",
+		"/reports/":                  "Which promises were kept",
 		"/inbox":                     "Sharing a post works",
 	}
 	for _, width := range []int64{1280, 390} {

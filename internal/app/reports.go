@@ -75,7 +75,9 @@ func (a *App) circumstances(ctx context.Context, r report.Report, now time.Time)
 }
 
 // keptName is what a period is kept as: another time zone has other weeks.
-func keptName(r report.Report) string { return r.Name + " " + r.Zone }
+func keptName(r report.Report) string {
+	return fmt.Sprintf("%s %d %d", r.Kind, r.From.Unix(), r.To.Unix())
+}
 
 func (a *App) keptCircumstances(ctx context.Context, r report.Report) (c report.Circumstances, ok bool, err error) {
 	var text string

@@ -54,7 +54,7 @@ func adviceOf(target float64, weeks []rules.Tally) *Advice {
 		if w.Total <= 0 {
 			continue
 		}
-		got := w.Good / w.Total
+		got := tidy(w.Good/w.Total, 9)
 		achieved = append(achieved, got)
 		a.Worst = min(a.Worst, got)
 		if quietest == 0 || w.Total < quietest {

@@ -31,6 +31,11 @@ func (r Report) Digest() Digest {
 	for _, b := range r.Burned[:min(1, len(r.Burned))] {
 		d.Lines = append(d.Lines, "What cost the most: "+b.Promise+", "+b.words()+".")
 	}
+	for i, l := range r.OnCall {
+		if l.Who == "" || i == 0 && l.Pages > 0 {
+			d.Lines = append(d.Lines, l.Words()+".")
+		}
+	}
 	if n := len(r.AdviceLines()); n > 0 {
 		d.Lines = append(d.Lines, upperFirst(targetsToChange(n))+"; the report says why.")
 	}

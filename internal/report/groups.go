@@ -47,7 +47,7 @@ func groupsOf(ctx context.Context, src Source, s subject, members []rules.Object
 		t := all[0]
 		g.Missed++
 		g.Worst = append(g.Worst, Group{
-			ID: m.ID, Name: groupName(o, m), Achieved: t.Good / t.Total, Bad: bad(t), Total: t.Total,
+			ID: m.ID, Name: groupName(o, m), Achieved: tidy(t.Good/t.Total, 9), Bad: tidy(bad(t), 3), Total: tidy(t.Total, 3),
 			Burn: burn(bad(t), t.Allowed), Sentence: unitOf(o).failed(bad(t), t.Total),
 		})
 	}

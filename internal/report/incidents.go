@@ -115,11 +115,17 @@ func (a Answers) Words() string {
 		return "There was no incident" + a.than() + "."
 	}
 	s := begun(a.Incidents) + a.than()
+	night := ", none at night"
+	if a.Night > 0 {
+		night = fmt.Sprintf(", %d at night", a.Night)
+	}
 	switch {
-	case a.Pages > 0 && a.Night > 0:
-		s += fmt.Sprintf(", %d of them called somebody, %d at night", a.Pages, a.Night)
+	case a.Pages > 0 && a.Incidents == 1:
+		s += ", and called somebody" + map[bool]string{true: " at night"}[a.Night > 0]
+	case a.Pages > 0 && a.Pages == a.Incidents:
+		s += ", all of them called somebody" + night
 	case a.Pages > 0:
-		s += fmt.Sprintf(", %d of them called somebody, none at night", a.Pages)
+		s += fmt.Sprintf(", %d of them called somebody", a.Pages) + night
 	case a.Incidents > 0:
 		s += ", none called anybody"
 	}

@@ -69,9 +69,11 @@ func TestIncidentsOfTheWeek(t *testing.T) {
 func TestAnswersInWords(t *testing.T) {
 	for want, a := range map[string]Answers{
 		"There was no incident.": {},
-		"1 incident began, none called anybody. Nobody acknowledged any.":                                              {Incidents: 1},
-		"1 incident began, 1 of them called somebody, none at night. 1 was acknowledged, after 40 seconds on average.": {Incidents: 1, Pages: 1, Acknowledged: 1, MTTA: new(40.0)},
-		"No incident began. 2 went on from the week before.":                                                           {Earlier: 2},
+		"1 incident began, none called anybody. Nobody acknowledged any.":                         {Incidents: 1},
+		"1 incident began, and called somebody at night. Nobody acknowledged any.":                {Incidents: 1, Pages: 1, Night: 1},
+		"2 incidents began, all of them called somebody, 1 at night. Nobody acknowledged any.":    {Incidents: 2, Pages: 2, Night: 1},
+		"1 incident began, and called somebody. 1 was acknowledged, after 40 seconds on average.": {Incidents: 1, Pages: 1, Acknowledged: 1, MTTA: new(40.0)},
+		"No incident began. 2 went on from the week before.":                                      {Earlier: 2},
 	} {
 		if got := a.Words(); got != want {
 			t.Errorf("%q, want %q", got, want)

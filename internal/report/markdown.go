@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Markdown renders the report as GitHub-flavored Markdown, a table for each team. Names that others chose are escaped: they
@@ -171,7 +170,7 @@ func (row Row) OutageWords() string {
 	case *m < 1:
 		return "under a minute"
 	default:
-		return lasted((time.Duration(*m * float64(time.Minute))).Seconds())
+		return lasted(60 * *m)
 	}
 }
 

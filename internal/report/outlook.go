@@ -51,6 +51,7 @@ func (r reading) outlookOf(o rules.Objective, end time.Time) *Outlook {
 			out.Spent++
 		}
 	}
+	out.Low, out.High = tidy(out.Low, 4), tidy(out.High, 4)
 	if out.Weeks < 2 {
 		return nil
 	}

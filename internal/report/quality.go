@@ -101,7 +101,8 @@ func (q *Quality) add(in Incident) {
 
 // Words says it in sentences: "Of 6 pages 5 were acknowledged and 4 acted on. 1 was silenced.".
 func (q Quality) Words() string {
-	s := fmt.Sprintf("Of %s %s acknowledged and %s acted on.", count(q.Pages, "page"), were0(q.Acknowledged), noneOr(q.ActedOn))
+	var b strings.Builder
+	fmt.Fprintf(&b, "Of %s %s acknowledged and %s acted on.", count(q.Pages, "page"), were0(q.Acknowledged), noneOr(q.ActedOn))
 	for _, c := range []struct {
 		n         int
 		one, more string
@@ -112,12 +113,12 @@ func (q Quality) Words() string {
 	} {
 		switch {
 		case c.n == 1:
-			s += " " + c.one + "."
+			b.WriteString(" " + c.one + ".")
 		case c.n > 1:
-			s += " " + fmt.Sprintf(c.more, c.n) + "."
+			fmt.Fprintf(&b, " "+c.more+".", c.n)
 		}
 	}
-	return s
+	return b.String()
 }
 
 // Words says what to do about it.

@@ -108,5 +108,5 @@ func (r reading) budget(o rules.Objective, at time.Time) (left *float64, allowed
 	if allowed <= 0 {
 		return nil, 0
 	}
-	return finite(1 - bad(spent)/allowed), allowed
+	return finite(tidy(1-bad(spent)/allowed, 4)), allowed
 }

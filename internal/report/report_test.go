@@ -213,8 +213,10 @@ func around(from, to time.Time) Circumstances {
 			{Number: 11, Group: "feed", Title: "The feed loads slowly", Team: "growth", Severity: "ticket", OpenedAt: at(10, 9, 0), ResolvedAt: at(11, 9, 0)},
 		},
 		Shifts: []Shift{
-			{"growth", "Alex Kim", at(12, 9, 0), at(19, 9, 0)}, {"growth", "Sam Roe", at(19, 9, 0), at(26, 9, 0)},
-			{"media", "Alex Kim", from, at(21, 0, 0)}, {"media", "", at(21, 0, 0), to},
+			{"growth", "Alex Kim", at(12, 9, 0), at(19, 9, 0)},
+			{"growth", "Sam Roe", at(19, 9, 0), at(26, 9, 0)},
+			{"media", "Alex Kim", from, at(21, 0, 0)},
+			{"media", "", at(21, 0, 0), to},
 		},
 		Zones:     map[string]string{"growth": "Europe/Berlin", "media": "America/New_York"},
 		Why:       map[string]string{"share-requests": "instance b had 94% of the failures, and 10% of the requests"},

@@ -135,7 +135,7 @@ func buildRow(ctx context.Context, src Source, s subject) Row {
 		return row
 	}
 	t := r.between(s.period.From, s.end)
-	row.Good, row.Bad, row.Total, row.Allowed = t.Good, bad(t), t.Total, t.Allowed
+	row.Good, row.Bad, row.Total, row.Allowed = tidy(t.Good, 3), tidy(bad(t), 3), tidy(t.Total, 3), tidy(t.Allowed, 3)
 	row.Sentence = row.unit.failed(bad(t), t.Total)
 	row.addKnown(r, s, t)
 	if t.Corrected > 0 {
@@ -143,7 +143,7 @@ func buildRow(ctx context.Context, src Source, s subject) Row {
 	}
 	before := r.between(s.period.Step(-1).From, s.period.From)
 	if row.OutcomeBefore = outcomeOf(before); before.Total > 0 {
-		row.Before = new(before.Good / before.Total)
+		row.Before = new(tidy(before.Good/before.Total, 9))
 	}
 	row.addHours(r, s)
 	if row.Removed == nil {
@@ -152,8 +152,8 @@ func buildRow(ctx context.Context, src Source, s subject) Row {
 	if row.Outcome = outcomeOf(t); row.Outcome == NoData {
 		return row
 	}
-	row.Achieved, row.Burn = new(t.Good/t.Total), burn(bad(t), t.Allowed)
-	row.ErrorMinutes = new(bad(t) / t.Total * t.Seen.Minutes())
+	row.Achieved, row.Burn = new(tidy(t.Good/t.Total, 9)), burn(bad(t), t.Allowed)
+	row.ErrorMinutes = new(tidy(bad(t)/t.Total*t.Seen.Minutes(), 3))
 	row.retargeted = math.Abs(t.Allowed-o.ErrorBudget()*t.Total) > rounding*t.Allowed
 	return row
 }
@@ -188,9 +188,9 @@ func (row *Row) addCorrections(src Source, t rules.Tally, s subject) {
 			row.Corrections = append(row.Corrections, Correction{c.From.In(zone), c.To.In(zone), oneLine(c.Author), oneLine(c.Reason)})
 		}
 	}
-	u := Uncorrected{Good: t.RawGood, Bad: max(0, t.RawTotal-t.RawGood), Total: t.RawTotal, Minutes: math.Round(t.Corrected.Minutes())}
+	u := Uncorrected{Good: tidy(t.RawGood, 3), Bad: tidy(max(0, t.RawTotal-t.RawGood), 3), Total: tidy(t.RawTotal, 3), Minutes: math.Round(t.Corrected.Minutes())}
 	if u.Total > 0 {
-		u.Achieved = u.Good / u.Total
+		u.Achieved = tidy(t.RawGood/t.RawTotal, 9)
 	}
 	row.Uncorrected = &u
 }
@@ -203,7 +203,7 @@ func (row *Row) addBudget(r reading, s subject, t rules.Tally) {
 	if left == nil {
 		return
 	}
-	row.Spent = finite(bad(t) / allowed)
+	row.Spent = finite(tidy(bad(t)/allowed, 4))
 	row.Outlook = r.outlookOf(s.Objective, s.end)
 	edges := weeksBefore(s.end, quarterWeeks)
 	weeks := make([]rules.Tally, 0, quarterWeeks)
@@ -241,7 +241,7 @@ func (row *Row) addHours(r reading, s subject) {
 		if failed <= 0 || (row.Worst != nil && failed <= row.Worst.Bad) {
 			continue
 		}
-		row.Worst, allowed = &Hour{From: from, To: to, Bad: failed, Total: t.Total, Ratio: failed / t.Total}, t.Allowed
+		row.Worst, allowed = &Hour{From: from, To: to, Bad: tidy(failed, 3), Total: tidy(t.Total, 3), Ratio: tidy(failed/t.Total, 9)}, t.Allowed
 	}
 	if w := row.Worst; w != nil {
 		w.Sentence = row.unit.failed(w.Bad, w.Total) + " (" + Percent(w.Ratio) + ")"
@@ -256,7 +256,17 @@ func burn(bad, allowed float64) *float64 {
 	if allowed <= 0 {
 		return nil
 	}
-	return finite(bad / allowed)
+	return finite(tidy(bad/allowed, 6))
+}
+
+// tidy rounds to so many decimals: what is behind them is noise of the arithmetic, and not the same from one reading to the
+// next.
+func tidy(f float64, decimals int) float64 {
+	size := math.Pow10(decimals)
+	if f = math.Round(f*size) / size; f == 0 {
+		return 0 // and not −0
+	}
+	return f
 }
 
 func finite(f float64) *float64 {

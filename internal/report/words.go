@@ -321,6 +321,8 @@ func headline(r Report) string {
 		s = fmt.Sprintf("All %d promises were kept", all)
 	case r.Missed == 0:
 		s = fmt.Sprintf("%d of %d promises %s kept; for the %s there is no data", r.Kept, all, were(r.Kept), others(r.NoData))
+	case all == 1:
+		s = "The one promise was broken"
 	default:
 		s = fmt.Sprintf("%d of %d promises %s broken", r.Missed, all, were(r.Missed))
 	}
