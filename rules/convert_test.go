@@ -26,7 +26,7 @@ func roundTrips() []string {
 	for _, ours := range []string{
 		"period: 7d\nalso_over: [30d, month]\ntimezone: America/New_York\npromise: \"Sharing: works\"\nmeaning: |\n  Creators cannot post.\n  They leave.\nno_owner: 'yes'\nno_playbook: '5'",
 		"period: quarter\ntimezone: Asia/Kathmandu\nconfidence: 0.98\nbudgeting: timeslices\nslice: 6h\nslice_target: 97.5",
-		"group_by: [route]\nmax_groups: 7\npolicy: {exhausted: 'stop: now', healthy: go}\nmin_bad_events: 0",
+		"group_by: [route]\nmax_groups: 7\nevents: shares\npolicy: {exhausted: 'stop: now', healthy: go}\nmin_bad_events: 0",
 		"budgeting: ratio_timeslices\nslice: 2m\nalerts: {name: Slow, telemetry_lost: true, no_traffic_for: 90s, budget_spent: [33.3, 50], gone_within: [6h, 1d12h]}",
 		"alerts: {page: {labels: {a: '{{ $value }}'}, annotations: {b: \"c\\nd\"}, windows: [{long: 1h, short: 5m, burn: 14.4}]}, ticket: {disable: true, labels: {severity: low}}}",
 	} {
