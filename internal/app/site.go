@@ -52,6 +52,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Primer:      playbooks.HTML(docs.Primer),
 		Dashboards:  a.dashboardPages(zone),
 		Handlers:    handlers,
+		Viewers:     files.Config.Web.Viewers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,
 		Starting:    func() string { return a.engine.Restoring().String() },

@@ -125,6 +125,9 @@ func (s *site) buildReport(ctx context.Context, spec string) (report.Report, err
 }
 
 func (s *site) report(w http.ResponseWriter, r *http.Request) error {
+	if s.plain(r) {
+		return s.plainReport(w, r)
+	}
 	weekly, err := s.buildReport(r.Context(), r.PathValue("week"))
 	if err != nil {
 		return err
