@@ -26,6 +26,35 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	if err != nil {
 		return err
 	}
+	a.site, err = web.New(web.Options{
+		Engine:      a.engine,
+		Corrector:   a.engine,
+		Replay:      a.replay,
+		Match:       a.playbookID,
+		Status:      a.statusPage,
+		Incidents:   a.incidents,
+		History:     a.history(),
+		OnCall:      a.onCallPages(),
+		Playbooks:   a.playbookPages,
+		Primer:      playbooks.HTML(docs.Primer),
+		Dashboards:  a.dashboardPages(zone),
+		Handlers:    a.handlers(),
+		Viewers:     files.Config.Web.Viewers,
+		Reload:      a.Reload,
+		Ready:       a.isReady,
+		Starting:    func() string { return a.engine.Restoring().String() },
+		ExternalURL: a.URL(),
+		Zone:        zone,
+		Version:     a.options.Version,
+		Logger:      a.logger,
+		Registerer:  a.registry,
+		Now:         time.Now,
+	})
+	return err
+}
+
+// handlers are the APIs beside the pages, by the path at which they are mounted.
+func (a *App) handlers() map[string]http.Handler {
 	handlers := map[string]http.Handler{
 		"/api/v1/":                        a.prometheusAPI(),
 		"/api/v2/":                        a.pipeline.API(),
@@ -39,31 +68,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	if a.inbox != nil {
 		handlers["/inbox"] = a.inbox.Handler()
 	}
-	a.site, err = web.New(web.Options{
-		Engine:      a.engine,
-		Corrector:   a.engine,
-		Replay:      a.replay,
-		Match:       a.playbookID,
-		Status:      a.statusPage,
-		Incidents:   a.incidents,
-		History:     a.history(),
-		OnCall:      a.onCallPages(),
-		Playbooks:   a.playbookPages,
-		Primer:      playbooks.HTML(docs.Primer),
-		Dashboards:  a.dashboardPages(zone),
-		Handlers:    handlers,
-		Viewers:     files.Config.Web.Viewers,
-		Reload:      a.Reload,
-		Ready:       a.isReady,
-		Starting:    func() string { return a.engine.Restoring().String() },
-		ExternalURL: a.URL(),
-		Zone:        zone,
-		Version:     a.options.Version,
-		Logger:      a.logger,
-		Registerer:  a.registry,
-		Now:         time.Now,
-	})
-	return err
+	return handlers
 }
 
 // showQuery answers the links that Prometheus rules' alerts carry: there is no
