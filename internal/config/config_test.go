@@ -184,8 +184,8 @@ func TestViewersAreUsers(t *testing.T) {
 	if err := read("    - marketing\n"); err != nil {
 		t.Errorf("a user is refused: %v", err)
 	}
-	err := read("    - marketing\n    - marketting\n")
-	for _, want := range []string{`watchtower.yaml:5: web.viewers[1]: "marketting" is not among the basic_auth_users`, "(marketing)", "remove it here"} {
+	err := read("    - marketing\n    - marketeers\n")
+	for _, want := range []string{`watchtower.yaml:5: web.viewers[1]: "marketeers" is not among the basic_auth_users`, "(marketing)", "remove it here"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %s", err, want)
 		}

@@ -4,15 +4,12 @@ package demo
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"github.com/watchtower-hub/watchtower/internal/browsertest"
 )
@@ -22,7 +19,6 @@ type screen struct {
 	name  string // of its picture, docs/images/web-NAME.png
 	path  string
 	shows string // what it must say
-	whole bool   // its picture is taken of the whole page, not of the first screenful
 }
 
 // screens are the pages that the demo has. A new page is walked, and its picture taken, once it stands here.
@@ -96,11 +92,5 @@ func picture(ctx context.Context, t *testing.T, s screen, w browsertest.Window) 
 	if *screenshots == "" || !pictured(s.name) || w.Phone() != w.Dark || w.Phone() && s.name != "overview" {
 		return
 	}
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o600); err != nil {
-		t.Fatalf("keep a picture: %v", err)
-	}
+	browsertest.Picture(ctx, t, filepath.Join(*screenshots, name+".png"))
 }

@@ -3,8 +3,10 @@
 package web
 
 import (
+	"flag"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -13,6 +15,10 @@ import (
 	"github.com/watchtower-hub/watchtower/internal/browsertest"
 	"github.com/watchtower-hub/watchtower/rules"
 )
+
+// With -screenshots DIR the picture of the viewers' overview is taken anew: go test -tags integration ./internal/web -run
+// TestBrowserViewers -screenshots ../../docs/images.
+var screenshots = flag.String("screenshots", "", "folder to write the picture of the viewers' overview to")
 
 // sites are servers of pages in states that a demo does not come to, with the pages to open.
 func sites(t *testing.T) map[string][]string {
@@ -57,6 +63,28 @@ func TestBrowserEveryPage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A viewer sees in plain words what does not work, and opens the live board from there.
+func TestBrowserViewers(t *testing.T) {
+	h := viewed(t, nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.SetBasicAuth("marketing", "checked before")
+		h.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	ctx := browsertest.Open(t, browsertest.Windows()[0])
+	browsertest.Go(ctx, t, server.URL)
+	if stops := browsertest.Tab(ctx, t, 6); !slices.Equal(stops[1:], []string{"Watchtower", "Overview", "Live", "Reports", "See it live, with graphs"}) {
+		t.Errorf("Tab stops at %v", stops)
+	}
+	if *screenshots != "" {
+		browsertest.Picture(ctx, t, filepath.Join(*screenshots, "web-viewer.png"))
+	}
+	if err := chromedp.Do(ctx, chromedp.KeyEvent("\r")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(ctx, t, `location.pathname === "/dashboards/wt-live" && document.querySelectorAll("article.cell").length > 3 && document.querySelectorAll("main a[href^='/incidents']").length === 0`)
 }
 
 // With the keyboard alone one skips the navigation, goes through it in order, and sees where one is.
