@@ -335,6 +335,7 @@ func TestConfigFaults(t *testing.T) {
 		{"unknown key", "otlpp: {}", "line 1: field otlpp not found"},
 		{"discovery", "scrape_configs:\n- job_name: a\n  consul_sd_configs: [{server: x}]", "line 3: scrape_configs: consul_sd_configs is not supported; supported are static_configs, file_sd_configs, http_sd_configs, dns_sd_configs, kubernetes_sd_configs"},
 		{"job name twice", "scrape_configs:\n- job_name: a\n- job_name: a", `scrape_configs[1]: job "a" is already defined`},
+		{"password in a target", "scrape_configs:\n- {job_name: a, static_configs: [{targets: ['u:hush@h:1']}]}", `scrape_configs[0] (job "a"): static_configs: a target has a user or a password before its host`},
 		{"timeout", "scrape_configs:\n- {job_name: a, scrape_interval: 1s, scrape_timeout: 2s}", `scrape_configs[0] (job "a"): scrape timeout greater than scrape interval`},
 		{"certificate", "scrape_configs:\n- {job_name: a, tls_config: {ca_file: " + key + "}}", "missing.pem"},
 		{"receiver key", "otelcol: {receivers: {redis: {endpont: x}}}", "endpont"},

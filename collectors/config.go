@@ -158,8 +158,23 @@ func validateScrape(scrape *promconfig.ScrapeConfig, global promconfig.GlobalCon
 		if !supportedDiscovery(found) {
 			return fmt.Errorf("%s_sd_configs is not supported; supported are %s", found.Name(), strings.Join(discoveries(), ", "))
 		}
+		if static, ok := found.(discovery.StaticConfig); ok && len(scrape.RelabelConfigs) == 0 && holdsUser(static) {
+			return errors.New("static_configs: a target has a user or a password before its host, where it cannot be used and everybody sees it; write host:port alone, and the password under basic_auth")
+		}
 	}
 	return checkClient(scrape)
+}
+
+// holdsUser tells whether a target is written as user:password@host.
+func holdsUser(static discovery.StaticConfig) bool {
+	for _, group := range static {
+		for _, target := range group.Targets {
+			if strings.Contains(string(target[model.AddressLabel]), "@") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func supportedDiscovery(found discovery.Config) bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,15 +66,44 @@ func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	if !logged || !handler.Enabled(ctx, level) {
 		return nil
 	}
-	record := slog.NewRecord(entry.Time, level, entry.Message, 0)
+	record := slog.NewRecord(entry.Time, level, hide(entry.Message), 0)
 	for _, key := range slices.Sorted(maps.Keys(encoder.Fields)) {
 		// The resource is the program itself: the same on every line.
 		if key == "resource" {
 			continue
 		}
-		record.AddAttrs(slog.Any(snakeCase(key), encoder.Fields[key]))
+		record.AddAttrs(slog.Any(snakeCase(key), hidden(encoder.Fields[key])))
 	}
 	return handler.Handle(ctx, record)
+}
+
+// userinfo is what stands in an address before its host: a user and a password, or a token.
+var userinfo = regexp.MustCompile(`(\w://)[^\s/@"']+@`)
+
+// hide takes users and passwords out of the addresses in a text: exporters name the address that did not answer as it was
+// configured.
+func hide(text string) string { return userinfo.ReplaceAllString(text, "${1}<secret>@") }
+
+// hidden does the same to a field, however deep its texts are.
+func hidden(field any) any {
+	switch f := field.(type) {
+	case string:
+		return hide(f)
+	case []any:
+		all := make([]any, len(f))
+		for i, v := range f {
+			all[i] = hidden(v)
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(f))
+		for k, v := range f {
+			all[k] = hidden(v)
+		}
+		return all
+	default:
+		return field
+	}
 }
 
 func slogLevel(level zapcore.Level) slog.Level {

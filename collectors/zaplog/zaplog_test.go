@@ -48,3 +48,20 @@ func TestWithoutWatcher(t *testing.T) {
 		t.Errorf("logged %s", text.String())
 	}
 }
+
+// Exporters name the address that did not answer as it was configured, with its password.
+func TestNoPasswordOfAnAddressIsLogged(t *testing.T) {
+	var text strings.Builder
+	logger := zap.New(NewCore(Options{Logger: slog.New(slog.NewTextHandler(&text, nil))}))
+	const address = "http://u:pass-word@h:1/x"
+	logger.Warn("no answer of "+address, zap.Error(errors.New(`Post "`+address+`": refused`)), zap.Strings("tried", []string{address}),
+		zap.Dict("more", zap.String("endpoint", "https://token-alone@h/")), zap.Int("n", 3), zap.String("mail", "a@example.org"))
+	for _, want := range []string{`no answer of http://<secret>@h:1/x`, `Post \"http://<secret>@h:1/x\": refused`, "n=3", "mail=a@example.org"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%s lacks %s", text.String(), want)
+		}
+	}
+	if strings.Contains(text.String(), "pass-word") || strings.Contains(text.String(), "token-alone") {
+		t.Errorf("tells a password: %s", text.String())
+	}
+}

@@ -61,7 +61,7 @@ func (a *App) reload() error {
 func (a *App) warnOfRestart(next config.Config) {
 	old := a.opened
 	for key, changed := range map[string]bool{
-		"web":                                   old.Web != next.Web,
+		"web":                                   !reflect.DeepEqual(old.Web, next.Web),
 		"data_dir":                              old.DataDir != next.DataDir,
 		"store":                                 old.Store != next.Store,
 		"rules.evaluation_interval":             old.Rules.EvaluationInterval != next.Rules.EvaluationInterval,

@@ -26,19 +26,6 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	if err != nil {
 		return err
 	}
-	handlers := map[string]http.Handler{
-		"/api/v1/":                        a.prometheusAPI(),
-		"/api/v2/":                        a.pipeline.API(),
-		"/api/watchtower/v1/page/preview": http.HandlerFunc(a.servePreview),
-		incidentsPath:                     http.HandlerFunc(a.serveIncidents),
-		annotationsPath:                   http.HandlerFunc(a.serveAnnotations),
-		"/graph":                          http.HandlerFunc(showQuery),
-		"/metrics":                        promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
-	}
-	maps.Copy(handlers, a.slackHandlers())
-	if a.inbox != nil {
-		handlers["/inbox"] = a.inbox.Handler()
-	}
 	a.site, err = web.New(web.Options{
 		Engine:      a.engine,
 		Corrector:   a.engine,
@@ -52,7 +39,8 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Playbooks:   a.playbookPages,
 		Primer:      playbooks.HTML(docs.Primer),
 		Dashboards:  a.dashboardPages(zone),
-		Handlers:    handlers,
+		Handlers:    a.handlers(),
+		Viewers:     files.Config.Web.Viewers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,
 		Starting:    func() string { return a.engine.Restoring().String() },
@@ -64,6 +52,24 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Now:         time.Now,
 	})
 	return err
+}
+
+// handlers are the APIs beside the pages, by the path at which they are mounted.
+func (a *App) handlers() map[string]http.Handler {
+	handlers := map[string]http.Handler{
+		"/api/v1/":                        a.prometheusAPI(),
+		"/api/v2/":                        a.pipeline.API(),
+		"/api/watchtower/v1/page/preview": http.HandlerFunc(a.servePreview),
+		incidentsPath:                     http.HandlerFunc(a.serveIncidents),
+		annotationsPath:                   http.HandlerFunc(a.serveAnnotations),
+		"/graph":                          http.HandlerFunc(showQuery),
+		"/metrics":                        promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})),
+	}
+	maps.Copy(handlers, a.slackHandlers())
+	if a.inbox != nil {
+		handlers["/inbox"] = a.inbox.Handler()
+	}
+	return handlers
 }
 
 // showQuery answers the links that Prometheus rules' alerts carry: there is no

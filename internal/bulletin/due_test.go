@@ -203,13 +203,13 @@ func TestWords(t *testing.T) {
 		0: "some attempts fail", 0.00001: "about 1 in 100,000 attempts fails", 0.33: "about 1 in 3 attempts fails",
 		0.5: "about 1 in 2 attempts fails", 0.7: "most attempts fail", 0.95: "nearly all attempts fail", 3: "nearly all attempts fail",
 	} {
-		if got := (Promise{Ratio: ratio}).howMany(); got != want {
+		if got := (Promise{Ratio: ratio}).HowMany(); got != want {
 			t.Errorf("%v: %q, want %q", ratio, got, want)
 		}
 	}
 	for n, want := range map[int64]string{1: "1", 99: "99", 104: "100", 105: "110", 2449: "2,400", 2450: "2,500", 999: "1,000"} {
-		if got := about(n); got != want {
-			t.Errorf("about(%d) = %s, want %s", n, got, want)
+		if got := About(n); got != want {
+			t.Errorf("About(%d) = %s, want %s", n, got, want)
 		}
 	}
 	for d, want := range map[time.Duration]string{

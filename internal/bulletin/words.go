@@ -19,7 +19,7 @@ func begun(list []*Incident, now, next time.Time) Text {
 	for _, in := range list {
 		for _, p := range in.Broken {
 			if n++; n <= maxLines {
-				t.Lines = append(t.Lines, "• "+p.name()+": since "+clock(in.OpenedAt, now)+" "+p.howMany()+".")
+				t.Lines = append(t.Lines, "• "+p.name()+": since "+clock(in.OpenedAt, now)+" "+p.HowMany()+".")
 			}
 		}
 	}
@@ -28,7 +28,7 @@ func begun(list []*Incident, now, next time.Time) Text {
 		in, p := list[0], list[0].Broken[0]
 		t = Text{
 			Headline: "🔴 " + p.name() + " does not hold at the moment",
-			Lines:    []string{"Since " + clock(in.OpenedAt, now) + " " + p.howMany() + "." + p.meaning()},
+			Lines:    []string{"Since " + clock(in.OpenedAt, now) + " " + p.HowMany() + "." + p.meaning()},
 		}
 	} else {
 		t.Headline = fmt.Sprintf("🔴 %d promises do not hold at the moment", n)
@@ -58,7 +58,7 @@ func (in *Incident) still(now, next time.Time) Text {
 	t := Text{Headline: "🔴 After " + lasting(now.Sub(in.OpenedAt)) + " it is still so"}
 	for i, p := range in.Broken {
 		if i < maxLines {
-			t.Lines = append(t.Lines, "• "+p.name()+": "+p.howMany()+".")
+			t.Lines = append(t.Lines, "• "+p.name()+": "+p.HowMany()+".")
 		}
 	}
 	t.more(len(in.Broken))
@@ -103,7 +103,7 @@ func afterwards(list []*Incident, all bool, now time.Time) Text {
 			line := "✅ " + p.cost(in, true)
 			if in.ResolvedAt.IsZero() {
 				open++
-				line = "🔴 " + p.name() + ": since " + clock(in.OpenedAt, now) + " " + p.howMany() + "."
+				line = "🔴 " + p.name() + ": since " + clock(in.OpenedAt, now) + " " + p.HowMany() + "."
 			}
 			if n++; n <= maxLines {
 				t.Lines = append(t.Lines, line)
@@ -134,9 +134,9 @@ func (p Promise) cost(in *Incident, named bool) string { //nolint:revive // The 
 	case p.Bad <= 0:
 		return s + "."
 	case p.Slow:
-		return s + fmt.Sprintf("; about %s of %s attempts took too long.", about(p.Bad), about(p.Total))
+		return s + fmt.Sprintf("; about %s of %s attempts took too long.", About(p.Bad), About(p.Total))
 	default:
-		return s + fmt.Sprintf("; about %s of %s attempts failed.", about(p.Bad), about(p.Total))
+		return s + fmt.Sprintf("; about %s of %s attempts failed.", About(p.Bad), About(p.Total))
 	}
 }
 
@@ -150,8 +150,8 @@ func (p Promise) meaning() string {
 	return " " + strings.TrimSuffix(m, ".") + "."
 }
 
-// howMany says how many attempts fail, in the way people count.
-func (p Promise) howMany() string {
+// HowMany says how many attempts fail, in the way people count.
+func (p Promise) HowMany() string {
 	fail, fails := "fail", "fails"
 	if p.Slow {
 		fail, fails = "take too long", "takes too long"
@@ -168,8 +168,8 @@ func (p Promise) howMany() string {
 	}
 }
 
-// about is a count to two digits: more would claim to know who they were.
-func about(n int64) string {
+// About is a count to two digits: more would claim to know who they were.
+func About(n int64) string {
 	unit := int64(1)
 	for n/unit >= 100 {
 		unit *= 10

@@ -57,6 +57,8 @@ func TestFaults(t *testing.T) {
 	fault("web:\n  liste: x\nstore: {retentoin: 1d}\n", `watchtower.yaml:2: unknown key "liste"`, `watchtower.yaml:3: unknown key "retentoin"`)
 	fault("campaigns: {}\n", `watchtower.yaml:1: unknown key "campaigns"`)
 	fault("web: {listen: nowhere}\nstore: {retention: 0s}\n", "watchtower.yaml:1: web.listen", "watchtower.yaml:2: store")
+	fault("web:\n  viewers: [marketing]\n", "watchtower.yaml:2: web.viewers: nobody is asked for a name")
+	fault("web:\n  config_file: none.yml\n  viewers: [marketing]\n", "watchtower.yaml:2: web.config_file")
 	fault("notifiers:\n  fallback: ['']\n  slack:\n    default_channel: ''\n", "watchtower.yaml:2: ", "watchtower.yaml:4: ")
 	fault("reports:\n  weekly:\n    timezone: Mars/Olympus\n", "watchtower.yaml:3: reports.weekly.timezone")
 	fault("rules: {evaluation_interval: 1ns}\n", "watchtower.yaml:1: ")
@@ -170,4 +172,25 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("no file and line: %v", err)
 		}
 	})
+}
+
+// A viewer must be somebody who has a password.
+func TestViewersAreUsers(t *testing.T) {
+	const users = "basic_auth_users:\n  marketing: $2a$04$J3CGajhOxR.zi9.aeqYZHeIccydQapCPHrXFEW8qVAdlMsZvp.XwC\n"
+	read := func(viewers string) error {
+		_, err := Load(write(t, map[string]string{"users.yml": users, "watchtower.yaml": "web:\n  config_file: users.yml\n  viewers:\n" + viewers}))
+		return err
+	}
+	if err := read("    - marketing\n"); err != nil {
+		t.Errorf("a user is refused: %v", err)
+	}
+	err := read("    - marketing\n    - marketeers\n")
+	for _, want := range []string{`watchtower.yaml:5: web.viewers[1]: "marketeers" is not among the basic_auth_users`, "(marketing)", "remove it here"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v lacks %s", err, want)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "$2a$") {
+		t.Errorf("the hash of a password is in the error: %v", err)
+	}
 }

@@ -161,10 +161,17 @@ func unanswered(t *testing.T, address string) []string {
 	return out
 }
 
-// TestEveryDashboardShowsData opens every dashboard that the demo has, on a desk and on a
-// phone: each panel shows data, and the browser has nothing to say.
-func TestEveryDashboardShowsData(t *testing.T) {
+// TestDemoInABrowser opens what one demo has: each dashboard, then each page.
+func TestDemoInABrowser(t *testing.T) {
 	address, tells := startDemo(t)
+	t.Run("EveryDashboardShowsData", func(t *testing.T) { everyDashboardShowsData(t, address, tells) })
+	t.Run("EveryPageIsForEverybody", func(t *testing.T) { walk(t, address) })
+}
+
+// everyDashboardShowsData opens every dashboard that the demo has, on a desk and on a
+// phone: each panel shows data, and the browser has nothing to say.
+func everyDashboardShowsData(t *testing.T, address string, tells *told) {
+	t.Helper()
 	var paths []string
 	for _, m := range boardPath.FindAllStringSubmatch(fetch(t, address+"/dashboards"), -1) {
 		paths = append(paths, m[1])

@@ -78,6 +78,7 @@ func (s *Store) API(o APIOptions) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(apiPrefix+"/", upstream)
 	mux.Handle("GET "+apiPrefix+"/metadata", h.whenReady(h.metadata))
+	mux.Handle("GET "+apiPrefix+"/status/config", h.whenReady(h.shownConfig))
 	mux.Handle("GET "+apiPrefix+"/openapi.yaml", h.whenReady(h.openAPI()))
 	mux.Handle("POST "+apiPrefix+"/write", h.whenReady(h.remoteWrite(upstream)))
 	mux.Handle("POST "+apiPrefix+"/otlp/v1/metrics", h.whenReady(h.otlp(newOTLPHandler(s, h.options.Config, registry))))

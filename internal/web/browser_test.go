@@ -99,35 +99,3 @@ func TestBrowserOffline(t *testing.T) {
 	server.CloseClientConnections()
 	eventually(ctx, t, `document.getElementById("offline").innerText.startsWith("Watchtower does not answer. This is what it knew at Thu 19 Nov 2026")`)
 }
-
-// No page is wider than the screen, throws, loads what its policy forbids, or shows an unnamed link.
-func TestBrowserEveryPage(t *testing.T) {
-	server := httptest.NewServer(newSite(t, nil))
-	defer server.Close()
-	for _, width := range []int{1280, 390} {
-		ctx := browse(t, width, server.URL)
-		faults := chromedp.Console(ctx)
-		for _, path := range []string{"/", "/objectives/share-requests", "/objectives/media-transcode", "/incidents", "/playbooks", "/playbooks/api-error-rate", "/reports/", "/reports/2026-W46", "/status", "/dashboards", "/"} {
-			if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+path)); err != nil {
-				t.Fatalf("%s: %v", path, err)
-			}
-			for what, condition := range map[string]string{
-				"wider than the screen": `document.documentElement.scrollWidth <= innerWidth`,
-				"without style":         `getComputedStyle(document.querySelector(".top")).borderBottomStyle === "solid"`,
-				"a link has no name":    `[...document.querySelectorAll("a, summary")].every(e => e.textContent.trim() !== "")`,
-				"an unknown icon":       `[...document.querySelectorAll("use")].every(e => document.querySelector(e.getAttribute("href")))`,
-			} {
-				ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition))
-				if err != nil || !ok {
-					t.Errorf("%s at %d pixels: %s (%v)", path, width, what, err)
-				}
-			}
-		}
-		chromedp.Cancel(ctx)
-		for message, err := range faults {
-			if err == nil {
-				t.Errorf("at %d pixels the console says: %v", width, message)
-			}
-		}
-	}
-}

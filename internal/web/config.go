@@ -3,11 +3,16 @@ package web
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"os"
+	"slices"
 	"strconv"
+	"strings"
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"go.yaml.in/yaml/v2"
 )
 
 // Config is the section `web` of watchtower.yaml.
@@ -15,6 +20,8 @@ type Config struct {
 	Listen      string `yaml:"listen"`       // Host and port; an empty host is every address of the machine, port 0 any free one.
 	ExternalURL string `yaml:"external_url"` // Where people reach the server, for links in pages and messages.
 	ConfigFile  string `yaml:"config_file"`  // TLS and basic auth, in the format of Prometheus' exporter-toolkit.
+	// Viewers are names of ConfigFile's basic_auth_users. They see the plain pages and nothing else.
+	Viewers []string `yaml:"viewers"`
 }
 
 // DefaultConfig returns the configuration of a file that says nothing about web.
@@ -24,7 +31,7 @@ func DefaultConfig() Config {
 
 // Validate returns all faults of the configuration, joined. It reads the file that ConfigFile names, if any.
 func (c Config) Validate() error {
-	return errors.Join(c.validListen(), c.validExternalURL(), c.validFile())
+	return errors.Join(c.validListen(), c.validExternalURL(), c.validFile(), c.validViewers())
 }
 
 func (c Config) validListen() error {
@@ -57,4 +64,49 @@ func (c Config) validFile() error {
 		return fmt.Errorf("web.config_file: %s: %w", c.ConfigFile, err)
 	}
 	return nil
+}
+
+// validViewers checks that every viewer is somebody who is asked for a password: a name that is not would see everything, or
+// nothing at all.
+func (c Config) validViewers() error {
+	if len(c.Viewers) == 0 {
+		return nil
+	}
+	if c.ConfigFile == "" {
+		return errors.New("web.viewers: nobody is asked for a name: write the viewers' passwords under basic_auth_users into a file and name it in web.config_file")
+	}
+	users, err := c.users()
+	if err != nil {
+		return nil //nolint:nilerr // validFile tells what is wrong with the file.
+	}
+	var faults []error
+	for i, name := range c.Viewers {
+		if !slices.Contains(users, name) {
+			faults = append(faults, fmt.Errorf("web.viewers[%d]: %q is not among the basic_auth_users of %s (%s): add the name there with the hash of a password, or remove it here",
+				i, name, c.ConfigFile, orNone(users)))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// users are the names that may log in, in order.
+func (c Config) users() ([]string, error) {
+	text, err := os.ReadFile(c.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		Users map[string]string `yaml:"basic_auth_users"`
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(file.Users)), nil
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "there is nobody"
+	}
+	return strings.Join(names, ", ")
 }

@@ -28,22 +28,28 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("basic_auth_users: {anna: not-a-hash}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	users := filepath.Join(dir, "users.yml")
+	if err := os.WriteFile(users, []byte(anna), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const here, url = "127.0.0.1:9911", "http://localhost:9911"
 	for _, test := range []struct {
 		name string
 		c    Config
 		want []string
 	}{
-		{"no port", Config{"localhost", url, ""}, []string{`web.listen: "localhost" is not an address`}},
-		{"port", Config{"localhost:http", url, ""}, []string{`web.listen: "http" is not a port`}},
-		{"large port", Config{"localhost:70000", url, ""}, []string{`web.listen: "70000" is not a port`}},
-		{"no scheme", Config{here, "watch.example.org", ""}, []string{"web.external_url"}},
-		{"scheme", Config{here, "ftp://watch.example.org", ""}, []string{"web.external_url"}},
-		{"path", Config{here, "https://example.org/watch", ""}, []string{"web.external_url", "has a path"}},
-		{"password", Config{here, "https://a:b@example.org", ""}, []string{"must not hold a user or password"}},
-		{"no file", Config{here, url, filepath.Join(dir, "none.yml")}, []string{"web.config_file", "none.yml"}},
-		{"bad file", Config{here, url, bad}, []string{"web.config_file"}},
-		{"all", Config{"", "", filepath.Join(dir, "none.yml")}, []string{"web.listen", "web.external_url", "web.config_file"}},
+		{"no port", Config{Listen: "localhost", ExternalURL: url}, []string{`web.listen: "localhost" is not an address`}},
+		{"port", Config{Listen: "localhost:http", ExternalURL: url}, []string{`web.listen: "http" is not a port`}},
+		{"large port", Config{Listen: "localhost:70000", ExternalURL: url}, []string{`web.listen: "70000" is not a port`}},
+		{"no scheme", Config{Listen: here, ExternalURL: "watch.example.org"}, []string{"web.external_url"}},
+		{"scheme", Config{Listen: here, ExternalURL: "ftp://watch.example.org"}, []string{"web.external_url"}},
+		{"path", Config{Listen: here, ExternalURL: "https://example.org/watch"}, []string{"web.external_url", "has a path"}},
+		{"password", Config{Listen: here, ExternalURL: "https://a:b@example.org"}, []string{"must not hold a user or password"}},
+		{"no file", Config{Listen: here, ExternalURL: url, ConfigFile: filepath.Join(dir, "none.yml")}, []string{"web.config_file", "none.yml"}},
+		{"bad file", Config{Listen: here, ExternalURL: url, ConfigFile: bad}, []string{"web.config_file"}},
+		{"viewers of nobody", Config{Listen: here, ExternalURL: url, Viewers: []string{"anna"}}, []string{"web.viewers: nobody is asked for a name", "web.config_file"}},
+		{"unknown viewer", Config{Listen: here, ExternalURL: url, ConfigFile: users, Viewers: []string{"anna", "Anna"}}, []string{`web.viewers[1]: "Anna" is not among the basic_auth_users`, "users.yml (anna)"}},
+		{"all", Config{Listen: "", ExternalURL: "", ConfigFile: filepath.Join(dir, "none.yml")}, []string{"web.listen", "web.external_url", "web.config_file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.c.Validate()

@@ -96,6 +96,7 @@ type dashboardBody struct {
 	Every       string // how often it is refreshed: "every 30s"; empty: it is not.
 	Choosing    bool   // There is something to choose beside the usual times.
 	Events      []event
+	Plain       bool // for a viewer
 }
 
 // How much of the time around an incident a dashboard shows.
@@ -171,9 +172,13 @@ func (s *site) dashboard(w http.ResponseWriter, r *http.Request) error {
 	case r.Context().Err() != nil:
 		return r.Context().Err()
 	}
+	plain := s.plain(r)
+	if plain {
+		simplify(&d)
+	}
 	// The site's own navigation is above.
 	d.Links = slices.DeleteFunc(d.Links, func(l viewer.PageLink) bool { return l.URL == "/" || l.URL == "/incidents" || l.URL == "/playbooks" })
-	b := dashboardBody{Page: d, Start: s.at(d.Begin), Stop: s.at(d.End), Choosing: len(d.Variables) > 0}
+	b := dashboardBody{Page: d, Start: s.at(d.Begin), Stop: s.at(d.End), Choosing: len(d.Variables) > 0, Plain: plain}
 	for _, rate := range d.Rates {
 		if rate.Selected && d.Refresh > 0 {
 			b.Every = rate.Text
@@ -189,7 +194,11 @@ func (s *site) dashboard(w http.ResponseWriter, r *http.Request) error {
 		}
 		b.Events = append(b.Events, e)
 	}
-	p := page{Template: "dashboard", Title: d.Title, Nav: "/dashboards", Refresh: d.Refresh, Wide: true, Body: b}
+	nav := "/dashboards"
+	if plain {
+		nav = d.Path
+	}
+	p := page{Template: "dashboard", Title: d.Title, Nav: nav, Refresh: d.Refresh, Wide: true, Body: b}
 	if r.URL.Query().Get("refresh") != "" {
 		p.Reload = d.Refresh // chosen, so it works without JavaScript, too
 	}

@@ -178,6 +178,7 @@ type recorder struct {
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= http.StatusOK {
 		r.status = status
+		r.guardPage()
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
@@ -186,8 +187,19 @@ func (r *recorder) WriteHeader(status int) {
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
+		r.guardPage()
 	}
 	return r.ResponseWriter.Write(b)
+}
+
+// guardPage gives a page that brings no policy of its own the site's: redirects and what is mounted write HTML, too. What
+// says nothing of its kind may be taken for a page.
+func (r *recorder) guardPage() {
+	h := r.Header()
+	kind := h.Get("Content-Type")
+	if h.Get("Content-Security-Policy") == "" && (kind == "" || strings.HasPrefix(kind, "text/html")) {
+		h.Set("Content-Security-Policy", contentSecurity)
+	}
 }
 
 // Flush implements http.Flusher.

@@ -41,6 +41,7 @@ type layout struct {
 	Links   []link
 	Version string
 	Primer  bool // there is one to link to
+	Plain   bool // a viewer looks at it: nothing but plain pages may be linked
 	Now     moment
 }
 
@@ -94,6 +95,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, p page
 		}
 		k.Current = k.Path == p.Nav
 		l.Links = append(l.Links, k)
+	}
+	if s.plain(r) {
+		l.Plain, l.Links = true, s.viewerLinks(p.Nav)
 	}
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout", l); err != nil {

@@ -44,11 +44,11 @@ func listed() map[report.Kind]int {
 
 func (s *site) reports(w http.ResponseWriter, r *http.Request) error {
 	now := s.o.Now().In(s.o.Zone)
-	b := reportsBody{Plain: edition(r) == plainEdition}
+	b := reportsBody{Plain: s.edition(r) == plainEdition}
 	for _, k := range report.Kinds() {
 		kind := reportKind{Title: map[report.Kind]string{report.Weekly: "Weeks", report.Monthly: "Months", report.Quarterly: "Quarters"}[k]}
 		for back := range listed()[k] + 1 {
-			link, _ := s.periodLink(k.Around(now).Step(-back), edition(r))
+			link, _ := s.periodLink(k.Around(now).Step(-back), s.edition(r))
 			kind.Links = append(kind.Links, link)
 		}
 		b.Kinds = append(b.Kinds, kind)
@@ -68,9 +68,9 @@ func (s *site) periodLink(p report.Period, edition string) (link periodLink, ok 
 
 const plainEdition = "plain"
 
-// edition is the one that a request asks for: "" for leads, or the plain one.
-func edition(r *http.Request) string {
-	if r.URL.Query().Get("edition") == plainEdition {
+// edition is the one that a request asks for: "" for leads, or the plain one, which is all that viewers get.
+func (s *site) edition(r *http.Request) string {
+	if s.plain(r) || r.URL.Query().Get("edition") == plainEdition {
 		return plainEdition
 	}
 	return ""
@@ -136,9 +136,9 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := s.reportBody(built, team, edition(r))
+	b := s.reportBody(built, team, s.edition(r))
 	name := "report"
-	if edition(r) == plainEdition {
+	if s.edition(r) == plainEdition {
 		name = "report-plain"
 	}
 	return s.render(w, r, http.StatusOK, page{Template: name, Title: built.PlainTitle(), Nav: "/reports/", Sheet: "report.css", Body: b})
@@ -152,8 +152,9 @@ func (s *site) reportBody(r report.Report, team, edition string) reportBody {
 	case r.NoData > 0 || r.Kept == 0:
 		b.Is = unknown
 	}
-	if link, ok := s.periodLink(r.Span().Step(-1), edition); ok {
-		b.Previous = &link
+	empty := r.Kept+r.Missed+len(r.Incidents) == 0
+	if link, ok := s.periodLink(r.Span().Step(-1), edition); ok && (!empty || r.To.After(s.o.Now().AddDate(-1, 0, 0))) {
+		b.Previous = &link // Nobody is led on into the years before Watchtower.
 	}
 	if link, ok := s.periodLink(r.Span().Step(1), edition); ok {
 		b.Next = &link

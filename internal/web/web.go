@@ -62,6 +62,10 @@ type Options struct {
 	// itself and everything below it ("/inbox", "/metrics").
 	Handlers map[string]http.Handler
 
+	// Viewers are the names of those who see the plain pages alone. Whoever listens must have checked their passwords, as
+	// [Serve] does with basic_auth_users.
+	Viewers []string
+
 	Reload func() error // Serves /-/reload; its error is shown to the caller. Nil: reloading is not possible.
 	Ready  func() bool  // Nil: ready from the start.
 	// Starting says what a server that is not ready is doing: "restoring: 3 of 10 objectives". Nil or empty: nothing to say.
@@ -148,10 +152,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	root := http.NewServeMux()
 	root.Handle("/", s.pages())
-	// These stand beside what Handlers may hold at /api/watchtower/v1/incidents.
-	root.Handle("GET "+api+"incidents/{id}/postmortem", s.handle(s.apiPostmortem))
-	root.Handle("GET "+api+"incidents/{id}/burn.png", s.handle(s.apiBurn))
-	root.Handle("GET "+api+"incidents/{id}/burn.svg", s.handle(s.apiBurn))
+	for pattern, h := range s.routesBeside() {
+		root.Handle(pattern, s.handle(h))
+	}
 	for path, h := range o.Handlers {
 		if err := mount(root, path, h); err != nil {
 			return nil, err
@@ -170,7 +173,7 @@ func New(o Options) (http.Handler, error) {
 	guard.SetDenyHandler(s.handle(func(http.ResponseWriter, *http.Request) error {
 		return fault{http.StatusForbidden, "This request comes from another web site, so it was refused.", nil}
 	}))
-	return s.outermost(guard.Handler(root)), nil
+	return s.outermost(s.apart(guard.Handler(root))), nil
 }
 
 // originOf returns the scheme and host of a URL.
@@ -189,7 +192,16 @@ func originOf(external string) (string, error) {
 func (s *site) pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.handle(elsewhere(mux)))
-	for pattern, h := range map[string]handler{
+	for pattern, h := range s.routes() {
+		mux.Handle(pattern, s.handle(h))
+	}
+	mux.Handle("GET /reports", http.RedirectHandler("/reports/", http.StatusMovedPermanently))
+	return mux
+}
+
+// routes are the site's own. Viewers get none of them but what viewerRoutes repeats.
+func (s *site) routes() map[string]handler {
+	return map[string]handler{
 		"GET /{$}":                       s.overview,
 		"GET /objectives/{id}":           s.objective,
 		"GET /objectives/{id}/graph":     s.graph,
@@ -220,11 +232,16 @@ func (s *site) pages() http.Handler {
 		"GET " + api + "objectives/{id}/corrections":  s.apiCorrectionsOf,
 		"POST " + api + "objectives/{id}/corrections": s.apiCorrect,
 		"DELETE " + api + "corrections/{n}":           s.apiRevoke,
-	} {
-		mux.Handle(pattern, s.handle(h))
 	}
-	mux.Handle("GET /reports", http.RedirectHandler("/reports/", http.StatusMovedPermanently))
-	return mux
+}
+
+// routesBeside stand beside what Handlers may hold at /api/watchtower/v1/incidents.
+func (s *site) routesBeside() map[string]handler {
+	return map[string]handler{
+		"GET " + api + "incidents/{id}/postmortem": s.apiPostmortem,
+		"GET " + api + "incidents/{id}/burn.png":   s.apiBurn,
+		"GET " + api + "incidents/{id}/burn.svg":   s.apiBurn,
+	}
 }
 
 // mount adds a given handler. A path that clashes with another is an error, not a panic.
