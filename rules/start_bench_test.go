@@ -75,16 +75,16 @@ func startSeries(i int) labels.Labels {
 	return labels.FromStrings(model.MetricNameLabel, "http_requests_total", "job", fmt.Sprintf("service-%d", i/2), "code", []string{"200", "500"}[i%2])
 }
 
-// startLedger is a TSDB of slices, one each minute of the period up to an hour ago, in
+// startLedger is a TSDB of slices, one each minute of so many days up to an hour ago, in
 // three blocks as compaction leaves them. Totals are random, one minute in a hundred
 // has bad events.
-func startLedger(b *testing.B, objectives []Objective, now time.Time) *tsdb.DB {
+func startLedger(b *testing.B, objectives []Objective, now time.Time, days int) *tsdb.DB {
 	b.Helper()
 	dir := b.TempDir()
 	end := now.Add(-time.Hour).Truncate(time.Minute)
 	const blocks = 3
 	for i := range blocks {
-		length := startDays * testDay / blocks
+		length := time.Duration(days) * testDay / blocks
 		from := end.Add(-time.Duration(blocks-i) * length)
 		writeStartBlock(b, dir, objectives, from.UnixMilli(), from.Add(length).UnixMilli())
 	}
@@ -198,7 +198,7 @@ func BenchmarkStart(b *testing.B) {
 				Objectives: startObjectives(n), Query: noQuery, SnapshotPath: filepath.Join(b.TempDir(), "snapshot"),
 				Now: func() time.Time { return now },
 			}
-			o.Store, o.Ledger = startStore(b, n, now), startLedger(b, o.Objectives, now)
+			o.Store, o.Ledger = startStore(b, n, now), startLedger(b, o.Objectives, now, startDays)
 			// The clean end of a run that began with the slices.
 			saved := filepath.Join(b.TempDir(), "saved")
 			b.Run("slices", func(b *testing.B) { benchmarkStart(b, o, n) })

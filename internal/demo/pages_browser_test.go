@@ -34,9 +34,10 @@ func screens(incident, week string) []screen {
 		{name: "live", path: "/dashboards/wt-live?from=now-5m&to=now", shows: "can people use the app"},
 		{name: "playbooks", path: "/playbooks", shows: "Playbooks"},
 		{name: "playbook", path: "/playbooks/api-error-rate", shows: "Impact"},
-		{name: "reports", path: "/reports/", shows: "Weekly reports"},
+		{name: "reports", path: "/reports/", shows: "Weeks"},
 		{name: "report", path: week, shows: "The week of"},
-		{name: "report-plain", path: week + "?edition=plain", shows: "week"},
+		{name: "report-plain", path: week + "?edition=plain", shows: "How to read this"},
+		{name: "report-month", path: month, shows: "Monthly report"},
 		{name: "primer", path: "/primer", shows: "budget"},
 		{name: "status", path: "/status", shows: "OTLP"},
 		{name: "inbox", path: "/inbox/oncall", shows: "Firing"},
@@ -63,7 +64,7 @@ func walk(t *testing.T, address string) {
 		incident = m[1]
 		return true
 	})
-	weeks := regexp.MustCompile(`href="(/reports/[^"]+)"`).FindAllStringSubmatch(fetch(t, address+"/reports/"), -1)
+	weeks := regexp.MustCompile(`href="(/reports/\d{4}-W\d+)"`).FindAllStringSubmatch(fetch(t, address+"/reports/"), -1)
 	if len(weeks) < 2 {
 		t.Fatalf("the list of reports has %v, want this week and those before", weeks)
 	}

@@ -242,3 +242,6 @@ func escape(s string) string {
 	}
 	return b.String()
 }
+
+// PeriodWords returns the budget's period for a sentence: "28 days".
+func (row Row) PeriodWords() string { return periodWords(row.over) }

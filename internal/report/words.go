@@ -295,15 +295,16 @@ func OverWords(o rules.Objective) string {
 
 // periodWords returns a period for a sentence: "28 days", "1 hour".
 func periodWords(period string) string {
-	d, ok := strings.CutSuffix(period, "d")
-	switch {
-	case !ok:
-		return period
-	case d == "1":
-		return "1 day"
-	default:
-		return d + " days"
+	for unit, name := range map[string]string{"d": "day", "h": "hour"} {
+		number, ok := strings.CutSuffix(period, unit)
+		if n, err := strconv.Atoi(number); ok && err == nil {
+			if n != 1 {
+				name += "s"
+			}
+			return number + " " + name
+		}
 	}
+	return period
 }
 
 // headline says the period in one or two sentences.
