@@ -93,6 +93,7 @@ type Engine struct {
 	unknown atomic.Bool
 	// restores is how far the restore that runs has come, nil without one.
 	restores atomic.Pointer[restoreProgress]
+	pasts    pasts
 
 	// mu guards tracks, index and byLabels; it is taken before the mu of a track.
 	mu       sync.RWMutex
