@@ -41,6 +41,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	}
 	a.site, err = web.New(web.Options{
 		Engine:      a.engine,
+		Courses:     a.engine,
 		Corrector:   a.engine,
 		Replay:      a.replay,
 		Match:       a.playbookID,
@@ -48,6 +49,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Incidents:   a.incidents,
 		History:     a.history(),
 		OnCall:      a.onCallPages(),
+		Marks:       a.serviceMarks,
 		Playbooks:   a.playbookPages,
 		Primer:      playbooks.HTML(docs.Primer),
 		Dashboards:  a.dashboardPages(zone),

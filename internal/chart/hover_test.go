@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -26,5 +27,21 @@ func TestHover(t *testing.T) {
 	}
 	if got := (Graph{From: noon(), To: noon().Add(time.Hour)}).Hover(nil); got != `{"x":[],"t":[],"s":[]}` {
 		t.Errorf("without lines: %s", got)
+	}
+}
+
+// A band is filled between its ends, up to the edge of the scale.
+func TestBand(t *testing.T) {
+	low, high := 0.0, 1.0
+	g := Graph{
+		From: noon(), To: noon().Add(2 * time.Minute), Low: &low, High: &high, Measure: Ratio.Measure(),
+		Bands: []Band{{Low: every(time.Minute, 1, 0.5, -1), High: every(time.Minute, 1, 1, 0.5), Ink: InkPlain}},
+	}
+	if plot, want := g.Draw().Plot, `<g fill-opacity="0.16"><polygon class="area ink-1" points="0,0 500,0 1000,100 1000,200 500,100 0,0"/></g>`; !strings.Contains(plot, want) {
+		t.Errorf("the band is not %s:\n%s", want, plot)
+	}
+	g.Bands[0].High = nil
+	if strings.Contains(g.Draw().Plot, "polygon") {
+		t.Error("a band with one end is drawn")
 	}
 }

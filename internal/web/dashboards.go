@@ -179,16 +179,7 @@ func (s *site) dashboard(w http.ResponseWriter, r *http.Request) error {
 			b.Every = rate.Text
 		}
 	}
-	for _, m := range d.Marks {
-		e := event{Mark: m, Start: s.at(m.From)}
-		switch {
-		case m.To.IsZero():
-			e.Ended = "and goes on"
-		case !m.To.Equal(m.From):
-			e.Ended = "for " + span(m.To.Sub(m.From))
-		}
-		b.Events = append(b.Events, e)
-	}
+	b.Events = s.eventsOf(d.Marks)
 	p := page{Template: "dashboard", Title: d.Title, Nav: "/dashboards", Refresh: d.Refresh, Wide: true, Body: b}
 	if r.URL.Query().Get("refresh") != "" {
 		p.Reload = d.Refresh // chosen, so it works without JavaScript, too

@@ -31,6 +31,7 @@ type page struct {
 	Refresh  int       // Seconds between updates; 0: the page does not change.
 	Reload   int       // Seconds after which a browser without JavaScript loads the page again; 0: never.
 	Wide     bool      // It needs the width there is, for the drawings of a dashboard.
+	Drawn    bool      // It has drawings, but needs no more width than others.
 	Body     any
 }
 
