@@ -94,6 +94,7 @@ type Engine struct {
 	// restores is how far the restore that runs has come, nil without one.
 	restores atomic.Pointer[restoreProgress]
 	pasts    pasts
+	pace     pace
 
 	// mu guards tracks, index and byLabels; it is taken before the mu of a track.
 	mu       sync.RWMutex
