@@ -261,8 +261,17 @@ func somePlaybooks() []Playbook {
 			Summary: "People see failures where the app should answer. Find out what changed, and undo it.",
 			HTML:    template.HTML("<h2>Impact</h2><p>People see <em>failures</em>.</p><h2>Check</h2><ol><li>What was deployed in the last hour?</li><li><pre><code>kubectl rollout history deployment/share</code></pre></li></ol><h2>Mitigate</h2><ul><li>Roll the feature back.</li><li>Send traffic elsewhere with <code>weight: 0</code>.</li></ul>"),
 		},
-		{ID: "queue-backlog", Title: "A queue grows", Owner: "media", Summary: "Work arrives faster than it is done."},
+		{ID: "queue-backlog", Title: "A queue grows", Owner: "media", Summary: "Work arrives faster than it is done.", Overdue: "never reviewed"},
 	}
+}
+
+func somePaging() Paging {
+	return Paging{Summary: "4 paging alerts, 2 with a playbook, 1 without one for a reason", Alerts: []Paged{
+		{Alert: "ShareErrorBudgetBurn", Objective: "share-requests", Promise: "Sharing a post works", Where: "slos/share.yaml:12", Playbook: "api-error-rate"},
+		{Alert: "FeedErrorBudgetBurn", Objective: "feed-latency", Promise: "The feed opens within half a second", Where: "slos/feed.yaml:30", Playbook: "api-error-rate"},
+		{Alert: "CertificateEnds", Where: "rules/tls.yaml:4", Excuse: "https://wiki.example.org/certificates"},
+		{Alert: "DiskFull", Where: "rules/hosts.yaml:7"},
+	}}
 }
 
 func someStatus() []Section {
@@ -299,7 +308,7 @@ func someMarks(_ context.Context, service string, from, _ time.Time) []viewer.Ma
 func newSite(t *testing.T, change func(*Options)) http.Handler {
 	t.Helper()
 	o := Options{
-		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Status: someStatus,
+		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Paging: somePaging, Status: someStatus,
 		Marks:    someMarks,
 		Match:    func(map[string]string) (string, bool) { return "api-error-rate", true },
 		Handlers: map[string]http.Handler{"/inbox": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("inbox")) })},

@@ -164,10 +164,10 @@ func (s *site) playbookFor(o rules.Objective) *playbookView {
 	}
 	for _, p := range s.allPlaybooks() {
 		if p.ID == id {
-			return &playbookView{p, playbookPath(id)}
+			return &playbookView{Playbook: p, Path: playbookPath(id)}
 		}
 	}
-	return &playbookView{Playbook{ID: id, Title: id}, playbookPath(id)}
+	return &playbookView{Playbook: Playbook{ID: id, Title: id}, Path: playbookPath(id)}
 }
 
 func tiles(st rules.Status) []tile {

@@ -54,6 +54,8 @@ type Options struct {
 	Marks     func(ctx context.Context, service string, from, to time.Time) []viewer.Mark
 	Playbooks func() []Playbook
 	Primer    template.HTML // What /primer shows; empty: there is none.
+	// Paging tells which playbook the page of each alert carries. Nil: it is not known.
+	Paging func() Paging
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
 	Status func() []Section // What /status shows.
@@ -111,6 +113,7 @@ type Alert struct {
 type Playbook struct {
 	ID, Title, Owner string
 	Reviewed         string // A date, "2026-05-04"; empty: never.
+	Overdue          string // Why somebody should read it again: "reviewed more than a year ago"; empty: nobody need.
 	Matches          string // "service=feed, severity=page".
 	Summary          string // What is at stake, one or two sentences of plain text.
 	HTML             template.HTML

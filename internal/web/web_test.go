@@ -159,7 +159,15 @@ func TestHostileNamesAreEscaped(t *testing.T) {
 			}}
 		}
 		o.Playbooks = func() []Playbook {
-			return []Playbook{{ID: `../x"y`, Title: evil, Owner: evil, Reviewed: evil, Matches: evil, Summary: evil}}
+			return []Playbook{{ID: `../x"y`, Title: evil, Owner: evil, Reviewed: evil, Overdue: evil, Matches: evil, Summary: evil}}
+		}
+		o.Paging = func() Paging {
+			return Paging{Summary: evil, Alerts: []Paged{
+				{Alert: evil, Objective: `../a b?c#d"e`, Promise: evil, Where: evil, Playbook: `../x"y`}, {Alert: evil, Where: evil, Playbook: "javascript:alert(1)"}, {Alert: evil, Excuse: evil},
+			}}
+		}
+		o.History.List = func() []Logged {
+			return []Logged{{Number: 1, Title: evil, Service: evil, Owner: evil, State: evil, Playbook: `../x"y`}}
 		}
 		o.Match = func(map[string]string) (string, bool) { return `../x"y`, true }
 		o.Status = func() []Section {
