@@ -14,7 +14,7 @@ func TestStatusPage(t *testing.T) {
 	})
 	w.requests(seconds(time.Now().Add(-5*time.Second), time.Now()), 100, 1)
 	w.says("/status",
-		"Coming in now", `Collector (OTLP and its other receivers)</th>`, " samples</td>", "Remote write", "nothing yet",
+		"Coming in now", `Collector (OTLP and its other receivers)</span>`, " samples</td>", "Remote write", "nothing yet",
 		"Series by metric", "alertmanager_notifications_failed_total", "job watchtower (100%)",
 		"Last evaluation", "on time: one every", "99 of 100 evaluations", "Slowest rule group",
 	)
