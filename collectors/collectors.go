@@ -102,7 +102,7 @@ func New(options Options) (*Collectors, error) {
 	if c.current, err = c.prepare(options.Config); err != nil {
 		return nil, err
 	}
-	if c.scraper, err = newScraper(options); err != nil {
+	if c.scraper, err = newScraper(options, counted{options.Store, c.meter.scrapeStored}); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -281,7 +281,9 @@ func (c *Collectors) Status() Status {
 	c.mu.Lock()
 	status.Pipelines = c.current.lines.sorted()
 	c.mu.Unlock()
-	status.Jobs = jobs(c.scraper.manager.TargetsActive())
+	active := c.scraper.manager.TargetsActive()
+	status.Jobs = c.meter.jobs(active)
+	status.Failing, status.FailingCount = failing(active)
 	return status
 }
 

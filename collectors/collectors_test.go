@@ -287,7 +287,7 @@ scrape_configs:
 	})
 	eventually(t, "the target is up", func() bool {
 		jobs := c.Status().Jobs
-		return len(jobs) == 1 && jobs[0] == Job{Name: "share", Up: 1}
+		return len(jobs) == 1 && jobs[0] == Job{Name: "share", Up: 1, Samples: jobs[0].Samples} && jobs[0].Samples > 0
 	})
 	if got, err := c.Targets().ScrapePoolConfig("share"); err != nil || got.ScrapeTimeout != got.ScrapeInterval {
 		t.Errorf("scrape pool: %v %v, want the timeout cut to the interval", got, err)

@@ -18,6 +18,7 @@ import (
 	_ "github.com/prometheus/prometheus/discovery/http"       // The http_sd_configs of scrape configs.
 	_ "github.com/prometheus/prometheus/discovery/kubernetes" // The kubernetes_sd_configs of scrape configs.
 	"github.com/prometheus/prometheus/scrape"
+	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/logging"
 )
 
@@ -35,7 +36,7 @@ type scraper struct {
 	applied bool
 }
 
-func newScraper(o Options) (*scraper, error) {
+func newScraper(o Options, store storage.AppendableV2) (*scraper, error) {
 	sdMetrics := o.Discovery
 	if sdMetrics == nil {
 		var err error
@@ -49,7 +50,7 @@ func newScraper(o Options) (*scraper, error) {
 		DiscoveryReloadInterval:  model.Duration(time.Second),
 		AppendMetadata:           true,
 		ParseST:                  true,
-	}, o.Logger.With("part", "scrape"), logging.NewJSONFileLogger, nil, o.Store, o.Registerer)
+	}, o.Logger.With("part", "scrape"), logging.NewJSONFileLogger, nil, store, o.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("build scrape manager: %w", err)
 	}

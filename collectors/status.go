@@ -30,6 +30,10 @@ type Status struct {
 	LastErrorAt time.Time
 	// Jobs are the scrape jobs with targets, sorted by name.
 	Jobs []Job
+	// Failing are the targets whose last scrape failed, sorted by job and URL: at most 50
+	// of the FailingCount there are.
+	Failing      []Failing
+	FailingCount int
 }
 
 // Job is the state of a scrape job.
@@ -37,6 +41,8 @@ type Job struct {
 	Name string
 	// Up and Down count the targets by their last scrape; Unknown ones were not scraped yet.
 	Up, Down, Unknown int
+	// Samples were stored of the job since the start.
+	Samples uint64
 	// LastError is the error of one of the targets that are down.
 	LastError string
 }
@@ -45,10 +51,13 @@ type Job struct {
 type meter struct {
 	samples, spans, refused, exemplars, logs, deferred, relayFailed prometheus.Counter
 
+	scraped *prometheus.CounterVec // by job
+
 	now func() time.Time
 
 	mu     sync.Mutex
 	status Status
+	byJob  map[string]uint64 // samples that were scraped
 }
 
 func newMeter(registerer prometheus.Registerer) (*meter, error) {
@@ -60,7 +69,15 @@ func newMeter(registerer prometheus.Registerer) (*meter, error) {
 		}
 		return c
 	}
+	scraped := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "watchtower", Subsystem: "collectors", Name: "scraped_samples_total", Help: "Samples committed to the store by scrapes, by job.",
+	}, []string{"scrape_job"})
+	if err := registerer.Register(scraped); err != nil {
+		faults = append(faults, fmt.Errorf("register metric scraped_samples_total: %w", err))
+	}
 	return &meter{
+		scraped:     scraped,
+		byJob:       map[string]uint64{},
 		samples:     counter("samples_stored_total", "Samples committed to the store by the embedded Collector."),
 		spans:       counter("spans_accepted_total", "Spans that were counted into RED metrics."),
 		refused:     counter("samples_refused_total", "Samples that can never be stored; their senders were told."),
@@ -80,6 +97,13 @@ func (m *meter) stored(result tsdbexporter.Result) {
 		s.Samples += uint64(result.Samples)
 		s.Refused += uint64(result.Refused)
 	})
+}
+
+func (m *meter) scrapeStored(job string, samples int) {
+	m.scraped.WithLabelValues(job).Add(float64(samples))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.byJob[job] += uint64(samples)
 }
 
 func (m *meter) spansAccepted(spans int) {
@@ -118,10 +142,12 @@ func (m *meter) snapshot() Status {
 }
 
 // jobs sums up the targets of each scrape job.
-func jobs(active map[string][]*scrape.Target) []Job {
+func (m *meter) jobs(active map[string][]*scrape.Target) []Job {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	summed := make([]Job, 0, len(active))
 	for _, name := range slices.Sorted(maps.Keys(active)) {
-		job := Job{Name: name}
+		job := Job{Name: name, Samples: m.byJob[name]}
 		for _, target := range active[name] {
 			switch target.Health() {
 			case scrape.HealthGood:
@@ -129,7 +155,7 @@ func jobs(active map[string][]*scrape.Target) []Job {
 			case scrape.HealthBad:
 				job.Down++
 				if err := target.LastError(); err != nil {
-					job.LastError = err.Error()
+					job.LastError = errorWithoutSecrets(err)
 				}
 			default:
 				job.Unknown++

@@ -93,6 +93,8 @@ type Engine struct {
 	unknown atomic.Bool
 	// restores is how far the restore that runs has come, nil without one.
 	restores atomic.Pointer[restoreProgress]
+	pasts    pasts
+	pace     pace
 
 	// mu guards tracks, index and byLabels; it is taken before the mu of a track.
 	mu       sync.RWMutex

@@ -65,7 +65,13 @@ func (j *judge) look(l *ledger.Ledger, r *reading, window int, extra announced) 
 	if w.Total <= 0 || w.Bad/w.Total <= j.budget || j.consumed(r) >= 1 {
 		return outlook{}, false
 	}
-	period := r.sums[j.period]
+	return j.outlook(l, r, window, extra), true
+}
+
+// outlook looks ahead with the error ratio of a window that holds events, whatever
+// becomes of the budget.
+func (j *judge) outlook(l *ledger.Ledger, r *reading, window int, extra announced) outlook {
+	w, period := r.sums[window], r.sums[j.period]
 	o := outlook{
 		judge: j, ledger: l, at: r.anchor, until: r.until, period: r.spent, ratio: w.Bad / w.Total, volume: j.expected(r),
 		extra: extra, from: r.anchor - j.periodMillis, horizon: j.periodMillis, unseen: max(0, j.periodMillis-period.Seen),
@@ -77,7 +83,7 @@ func (j *judge) look(l *ledger.Ledger, r *reading, window int, extra announced) 
 	organic := max(0, w.Total-extra.in(r.anchor-length, r.anchor))
 	o.rate = organic / float64(length)
 	if r.anchor-weekMillis < l.First() || j.periodMillis < weekMillis {
-		return o, true
+		return o
 	}
 	o.weekAt = l.Until(r.anchor - weekMillis)
 	week := o.until.Sub(o.weekAt)
@@ -86,7 +92,7 @@ func (j *judge) look(l *ledger.Ledger, r *reading, window int, extra announced) 
 		float64(week.Seen) >= minCoverage*weekMillis && float64(same.Seen) >= minCoverage*float64(length) {
 		o.level, o.week = organic/same.Total, week.Total
 	}
-	return o, true
+	return o
 }
 
 // arrivals are the events expected within h from now.
@@ -101,17 +107,33 @@ func (o *outlook) arrivals(h int64) float64 {
 
 // left is the budget in events that is left after h.
 func (o *outlook) left(h int64) float64 {
+	bad, allowed := o.after(h)
+	return allowed - bad
+}
+
+// share is the share of the budget that is left after h, signed.
+func (o *outlook) share(h int64) float64 {
+	bad, allowed := o.after(h)
+	if allowed <= 0 {
+		return 1
+	}
+	return 1 - bad/allowed
+}
+
+// after returns the bad events of the period that ends after h, or of the calendar's so
+// far, and how many its budget allows.
+func (o *outlook) after(h int64) (bad, allowed float64) {
 	come := o.arrivals(h)
 	if o.fixed {
 		// The whole period's budget is there from its first day on.
 		rest := max(o.volume, o.period.Total+come) - o.period.Total
-		return o.period.allowed + o.judge.budget*rest - (o.period.Bad + o.ratio*come)
+		return o.period.Bad + o.ratio*come, o.period.allowed + o.judge.budget*rest
 	}
 	stay := o.judge.between(o.ledger, edge{o.from + h, o.ledger.Until(o.from + h)}, edge{o.at, o.until})
 	// Until the period has been covered nothing ages out; what is missing is taken
 	// as good, as the expected volume says.
 	missing := (o.volume - o.period.Total) * max(0, 1-float64(h)/float64(max(1, o.unseen)))
-	return stay.allowed + o.judge.budget*(missing+come) - (stay.Bad + o.ratio*come)
+	return stay.Bad + o.ratio*come, stay.allowed + o.judge.budget*(missing+come)
 }
 
 // gone returns after how many milliseconds the budget is gone, looking no further

@@ -93,7 +93,9 @@ func (e *Engine) evaluateAlways(ctx context.Context, restored <-chan struct{}) {
 // Evaluate judges every objective once, now, and sends the alerts that are due.
 // Run calls it at every interval; nothing else needs to.
 func (e *Engine) Evaluate(ctx context.Context) {
+	began := time.Now()
 	e.evaluate(ctx, func(*track) bool { return true })
+	e.pace.note(time.UnixMilli(e.clock.Load()), time.Since(began))
 }
 
 // evaluate judges the objectives that wanted says true for; it is asked under

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/watchtower-hub/watchtower/rules/ledger"
 )
@@ -49,6 +51,19 @@ func (t tally) ratio() float64 {
 	return t.Bad / t.Total
 }
 
+// plus adds what another stretch of time holds.
+func (t tally) plus(o tally) tally {
+	return tally{
+		Cell:    ledger.Cell{Bad: t.Bad + o.Bad, Total: t.Total + o.Total, Seen: t.Seen + o.Seen},
+		allowed: t.allowed + o.allowed, out: t.out + o.out,
+	}
+}
+
+// minus takes the beginning of a stretch of time off it.
+func (t tally) minus(o tally) tally {
+	return tally{Cell: t.Sub(o.Cell), allowed: t.allowed - o.allowed, out: t.out - o.out}
+}
+
 // edge is the end of a window with everything counted until then.
 type edge struct {
 	t int64
@@ -88,6 +103,15 @@ func (j *judge) between(l *ledger.Ledger, a, b edge) tally {
 
 // out is how much of (from, to] corrections take out, in milliseconds.
 func (j *judge) out(from, to int64) int64 { return outOf(j.segments, from, to) }
+
+// segmentAt returns the segment that t lies in, nil if time is not cut.
+func segmentAt(all []segment, t int64) *segment {
+	i, _ := slices.BinarySearchFunc(all, t, func(s segment, t int64) int { return cmp.Compare(s.to, t) })
+	if i == len(all) {
+		return nil
+	}
+	return &all[i]
+}
 
 func outOf(all []segment, from, to int64) int64 {
 	var sum int64

@@ -85,6 +85,7 @@ type App struct {
 	spokesman   *spokesman // nil where stakeholders have no channel, or are told by hand
 	collectors  *collectors.Collectors
 	boards      boards
+	flow        flow
 	site        http.Handler
 	selfwatch   *selfwatch.Watch
 

@@ -62,23 +62,28 @@ func (a *App) drawAnew() {
 	a.boards.generated.Store(&generate)
 }
 
-// marks are the incidents and the deploys of a time, of the board's service where it is
-// about one.
+// marks are those of the board's service where it is about one.
 func (a *App) marks(ctx context.Context, b *viewer.Board, from, to time.Time) []viewer.Mark {
+	return a.serviceMarks(ctx, b.Service, from, to)
+}
+
+// serviceMarks are the incidents and the deploys of a time, of all services where none is
+// named.
+func (a *App) serviceMarks(ctx context.Context, service string, from, to time.Time) []viewer.Mark {
 	var out []viewer.Mark
-	for _, in := range a.incidentLog.List(incidents.Filter{Service: b.Service, Since: from, Until: to, Limit: mostMarks}) {
+	for _, in := range a.incidentLog.List(incidents.Filter{Service: service, Since: from, Until: to, Limit: mostMarks}) {
 		out = append(out, viewer.Mark{
 			From: in.OpenedAt, To: in.ResolvedAt, Name: fmt.Sprintf("Incident %d: %s", in.Number, in.Title),
 			Path: fmt.Sprintf("/incidents/%d", in.Number),
 		})
 	}
-	changes, err := a.incidentLog.Annotations(ctx, incidents.AnnotationFilter{From: from, To: to, Service: b.Service})
+	changes, err := a.incidentLog.Annotations(ctx, incidents.AnnotationFilter{From: from, To: to, Service: service})
 	if err != nil {
 		a.logger.Error("annotations could not be read", "err", err)
 	}
 	for _, c := range changes[max(0, len(changes)-mostMarks):] {
 		name := c.Text
-		if c.Service != "" && c.Service != b.Service {
+		if c.Service != "" && c.Service != service {
 			name = c.Service + ": " + name
 		}
 		out = append(out, viewer.Mark{From: c.At, To: c.At, Name: name, Path: c.Link})

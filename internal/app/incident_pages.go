@@ -47,7 +47,7 @@ func (a *App) history() web.History {
 			for i := range all {
 				in := &all[i]
 				out[i] = web.Logged{
-					Number: in.Number, Title: in.Title, Service: in.Service, Team: in.Team, Severity: in.Severity, Owner: in.Owner,
+					Number: in.Number, Title: in.Title, Service: in.Service, Team: in.Team, Severity: in.Severity, Owner: in.Owner, Playbook: in.Playbook,
 					State: postmortem.State(in.State), OpenedAt: in.OpenedAt, AcknowledgedAt: in.AcknowledgedAt, ResolvedAt: in.ResolvedAt,
 				}
 			}

@@ -40,6 +40,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},
 		{"own metrics", a.storeOwnMetrics},
+		{"inflow", a.measureFlow},
 	})
 }
 

@@ -28,6 +28,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 	}
 	a.site, err = web.New(web.Options{
 		Engine:      a.engine,
+		Courses:     a.engine,
 		Corrector:   a.engine,
 		Replay:      a.replay,
 		Match:       a.playbookID,
@@ -36,7 +37,9 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		History:     a.history(),
 		Reports:     web.Reports{Build: a.report, Slack: a.slackReport},
 		OnCall:      a.onCallPages(),
+		Marks:       a.serviceMarks,
 		Playbooks:   a.playbookPages,
+		Paging:      a.pagingPages(),
 		Primer:      playbooks.HTML(docs.Primer),
 		Dashboards:  a.dashboardPages(zone),
 		Handlers:    a.handlers(),
@@ -123,32 +126,6 @@ func (r allRules) AlertingRules() []*promrules.AlertingRule {
 func (a *App) playbookID(labels map[string]string) (string, bool) {
 	p, ok := a.playbook(labels)
 	return p.ID, ok
-}
-
-// playbookPages are the playbooks as the pages show them.
-func (a *App) playbookPages() []web.Playbook {
-	all := a.current.Load().Playbooks.All()
-	pages := make([]web.Playbook, len(all))
-	for i, p := range all {
-		pages[i] = playbookPage(p)
-	}
-	return pages
-}
-
-func playbookPage(p playbooks.Playbook) web.Playbook {
-	page := web.Playbook{
-		ID: p.ID, Title: p.Title, Owner: p.Owner, Summary: p.Summary(), HTML: p.HTML(), Builtin: p.Builtin,
-	}
-	if !p.Reviewed.IsZero() {
-		page.Reviewed = p.Reviewed.Format(time.DateOnly)
-	}
-	for i, m := range p.Match {
-		if i > 0 {
-			page.Matches += " or "
-		}
-		page.Matches += m.String()
-	}
-	return page
 }
 
 // incidents are the open alert groups as the pages show them.

@@ -15,8 +15,7 @@ import (
 
 // statusPage says what is ingested, scraped, evaluated and sent.
 func (a *App) statusPage() []web.Section {
-	sections := a.ingestSections()
-	sections = append(sections, a.storeSection(), a.rulesSection(), a.sendSection())
+	sections := append(a.ingestSections(), a.seriesSection(), a.rulesSection(), a.sendSection())
 	if outside, configured := a.alertingSection(); configured {
 		sections = append(sections, outside)
 	}
@@ -72,7 +71,9 @@ func (a *App) rulesSection() web.Section {
 		table.Rows = append(table.Rows, row)
 	}
 	groups, broken := a.promRules.RuleGroups(), 0
+	var timed []ruleGroup
 	for _, g := range groups {
+		timed = append(timed, ruleGroup{g.Name(), g.GetEvaluationTime(), g.Interval()})
 		for _, r := range g.Rules() {
 			if r.LastError() != nil {
 				broken++
@@ -81,7 +82,11 @@ func (a *App) rulesSection() web.Section {
 	}
 	facts := []web.Fact{
 		{Name: "Objectives", Value: strconv.Itoa(len(statuses) - members), Note: "judged every " + a.opened.Rules.EvaluationInterval.String()},
-		{Name: "Prometheus rule groups", Value: strconv.Itoa(len(groups))},
+	}
+	facts = append(facts, paceFacts(time.Now(), a.engine.Pace(), time.Duration(a.opened.Rules.EvaluationInterval))...)
+	facts = append(facts, web.Fact{Name: "Prometheus rule groups", Value: strconv.Itoa(len(groups))})
+	if slowest, ok := slowestFact(timed); ok {
+		facts = append(facts, slowest)
 	}
 	if members > 0 {
 		facts = append(facts, web.Fact{Name: "Groups of objectives", Value: strconv.Itoa(members), Note: "judged as often"})

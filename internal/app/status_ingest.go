@@ -4,20 +4,19 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/watchtower-hub/watchtower/collectors"
 	"github.com/watchtower-hub/watchtower/internal/web"
 )
 
-// ingestSections say what comes in, and what was refused or put off.
+// ingestSections say what comes in and is stored, and what was refused or put off.
 func (a *App) ingestSections() []web.Section {
 	st := a.collectors.Status()
 	received := web.Section{Title: "Received", Facts: []web.Fact{
 		{Name: "OTLP over gRPC", Value: orClosed(st.GRPC)},
 		{Name: "OTLP over HTTP", Value: orClosed(st.HTTP)},
 		{Name: "Remote write", Value: a.URL() + "/api/v1/write"},
-		{Name: "Samples from the Collector", Value: thousands(st.Samples)},
-		{Name: "Spans counted", Value: thousands(st.Spans)},
 	}}
 	for _, lost := range []struct {
 		name, note string
@@ -35,15 +34,23 @@ func (a *App) ingestSections() []web.Section {
 	if st.LastError != "" {
 		received.Facts = append(received.Facts, web.Fact{Name: "Last fault", Value: st.LastError, Note: ago(st.LastErrorAt)})
 	}
-	return []web.Section{received, scrapedSection(st.Jobs)}
+	now := time.Now()
+	sections := []web.Section{a.flow.flowSection(now, inflows(st, a.store.Stats()))}
+	if failing, some := a.flow.failingSection(now, st.Failing, st.FailingCount); some {
+		sections = append(sections, failing)
+	}
+	return append(sections, received, a.storeSection(), scrapedSection(st.Jobs))
 }
 
 func scrapedSection(jobs []collectors.Job) web.Section {
 	table := &web.Table{Title: "Scrape jobs", Columns: []string{"Job", "Up", "Down", "Not scraped yet", "Last error"}, Empty: "No scrape jobs."}
 	for _, j := range jobs {
 		row := web.TableRow{Cells: []string{j.Name, strconv.Itoa(j.Up), strconv.Itoa(j.Down), strconv.Itoa(j.Unknown), j.LastError}}
-		if j.Down > 0 {
+		switch {
+		case j.Down > 0:
 			row.Level = web.Bad
+		case j.Up > 0:
+			row.Level = web.Good
 		}
 		table.Rows = append(table.Rows, row)
 	}

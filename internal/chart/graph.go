@@ -22,6 +22,7 @@ type Graph struct {
 	Low, High, SoftLow, SoftHigh *float64
 	Limits                       []Limit
 	LimitStyle                   LimitStyle
+	Bands                        []Band
 	// Spans are shaded; one that ends when it begins is a mark.
 	Spans    []Span
 	Location *time.Location // of the clock; nil is UTC
@@ -93,6 +94,7 @@ func (g Graph) Draw() Drawn {
 	m.open("plot", d.Words, boxWidth, boxHeight)
 	g.drawScale(&m, &f)
 	g.drawSpans(&m, &f)
+	g.drawBands(&m, &f)
 	for i := range g.Lines {
 		g.drawLine(&m, &f, i, points[i], bases[i])
 	}

@@ -224,5 +224,6 @@ const strokes = `.plot, .scale, .clock, .spark, .bar, .dial { display: block; ov
 .dial .value { fill: var(--chart-ink); font-weight: 650; }
 .swatch { flex: none; width: 1.25rem; height: .75rem; }
 .swatch line { stroke: var(--ink); stroke-width: 3; }
+.swatch .shade { fill: var(--chart-shade); stroke: var(--chart-edge); }
 @media (forced-colors: active) { .plot .line, .spark .line, .swatch line { stroke: CanvasText; } .bar .fill, .dial .fill { fill: CanvasText; } .scale text, .clock text, .dial text { fill: CanvasText; } }
 `

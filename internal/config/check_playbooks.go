@@ -10,7 +10,6 @@ import (
 
 	"github.com/watchtower-hub/watchtower/internal/oncall"
 	"github.com/watchtower-hub/watchtower/playbooks"
-	"github.com/watchtower-hub/watchtower/rules"
 	"github.com/watchtower-hub/watchtower/rules/lint"
 )
 
@@ -51,69 +50,29 @@ func (n Coverage) String() string {
 	return s
 }
 
-// reviewAge is how old a playbook's review may be before check says so.
-const reviewAge = 365 * 24 * time.Hour
-
 // coverage finds the paging alerts without a playbook and counts the others.
 func (c *checker) coverage(files Files, alerts []ruleAlert, now time.Time) Coverage {
-	var n Coverage
-	for _, o := range files.Objectives {
-		for _, labels := range o.PagingAlerts() {
-			labels = named(labels, o.Alert(rules.Page).Annotations)
-			p, ok := files.Playbooks.Match(labels)
-			n.count(p, ok, o.NoPlaybook != "", now)
-			c.attached(c.about(o, lint.Fault), attachment{
-				labels: labels, playbook: p, found: ok, excused: o.NoPlaybook != "",
-				who: "it pages", what: whatPages(o, labels), remedy: "set the label `playbook`, or say in no_playbook why there is none",
-			})
+	all := files.attachments(alerts)
+	for _, a := range all {
+		add := c.at(a.at, lint.Fault)
+		if a.objective != nil {
+			add = c.about(*a.objective, lint.Fault)
 		}
+		c.attached(add, a)
 	}
-	for _, a := range alerts {
-		if !a.pages() {
-			continue
-		}
-		p, ok := files.Playbooks.Match(a.labels)
-		excused := a.annotations["no_playbook"] != "" || a.annotations["runbook_url"] != ""
-		n.count(p, ok, excused, now)
-		c.attached(c.at(a.at, lint.Fault), attachment{
-			labels: a.labels, playbook: p, found: ok, excused: excused,
-			who:    fmt.Sprintf("alert %s pages (severity %s)", a.name, a.labels["severity"]),
-			what:   "it",
-			remedy: "set the label or annotation `playbook`, or say in the annotation `no_playbook` why there is none",
-		})
-	}
-	return n
-}
-
-// attachment is a paging alert and the playbook it gets.
-type attachment struct {
-	labels   map[string]string
-	playbook playbooks.Playbook
-	found    bool
-	// excused says that there need not be one.
-	excused bool
-	// who pages as what, and what to do if not to write a playbook.
-	who, what, remedy string
+	return covered(all, now)
 }
 
 // attached tells of an alert that gets no playbook, or not the one it names.
 func (c *checker) attached(add func(check, format string, args ...any), a attachment) {
 	name := a.labels[playbooks.Label]
 	switch {
-	case a.excused && !a.found:
+	case a.excuse != "" && !a.found:
 	case name != "" && (!a.found || a.playbook.ID != name):
 		add(checkPlaybook, "%s with the label playbook=%s, and there is no such playbook: write it or correct the name", a.who, name)
 	case !a.found:
 		add(checkPlaybook, "%s but no playbook matches %s: write one whose `match` fits %s, %s", a.who, a.what, fitting(a.labels), a.remedy)
 	}
-}
-
-// whatPages says which alert of an objective pages.
-func whatPages(o rules.Objective, labels map[string]string) string {
-	if name := labels["alertname"]; name != o.Alerting.Name {
-		return "its " + name
-	}
-	return "it"
 }
 
 // fitting are the labels a playbook would be written for.
@@ -125,24 +84,6 @@ func fitting(labels map[string]string) string {
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-// count adds an alert.
-func (n *Coverage) count(p playbooks.Playbook, found, excused bool, now time.Time) {
-	n.Alerts++
-	switch {
-	case !found && excused:
-		n.Excused++
-	case !found:
-	case p.Builtin:
-		n.Covered++
-		n.Builtin++
-	case now.Sub(p.Reviewed) > reviewAge:
-		n.Covered++
-		n.Stale++
-	default:
-		n.Covered++
-	}
 }
 
 // unreviewed warns of the user's own playbooks that nobody read for a year. The date
@@ -158,7 +99,7 @@ func (c *checker) unreviewed(files Files, now time.Time) {
 		switch age := now.Sub(p.Reviewed); {
 		case p.Reviewed.IsZero():
 			add(checkReviewed, "playbook %s was never reviewed: follow it once, correct it, and set `reviewed` to that day", p.ID)
-		case age > reviewAge:
+		case age > ReviewAge:
 			add(checkReviewed, "playbook %s was reviewed last on %s, more than a year ago: read it again and set `reviewed`", p.ID, p.Reviewed.Format(time.DateOnly))
 		case age < -24*time.Hour: // somewhere it is tomorrow already
 			add(checkReviewed, "playbook %s was reviewed on %s, which is yet to come: correct `reviewed`", p.ID, p.Reviewed.Format(time.DateOnly))

@@ -19,8 +19,8 @@ func mine(id, more string) string {
 	return fmt.Sprintf("---\nid: %s\ntitle: T\nowner: O\n%s---\nDo it.\n", id, more)
 }
 
-// covered checks a folder and returns its coverage and findings.
-func covered(t *testing.T, at time.Time, files map[string]string) (Coverage, []string) {
+// checkCovered checks a folder and returns its coverage and findings.
+func checkCovered(t *testing.T, at time.Time, files map[string]string) (Coverage, []string) {
 	t.Helper()
 	t.Setenv("SLACK_BOT_TOKEN", "")
 	result := Check(t.Context(), write(t, files), CheckOptions{Now: at})
@@ -88,7 +88,7 @@ func TestCoverage(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			files := map[string]string{"watchtower.yaml": "rules: {objectives: [a.yaml]}\n", "a.yaml": c.spec}
 			maps.Copy(files, c.files)
-			got, found := covered(t, today, files)
+			got, found := checkCovered(t, today, files)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("the coverage differs (-want +got):\n%s", diff)
 			}
@@ -127,7 +127,7 @@ func TestReviews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, found := covered(t, at, files)
+		got, found := checkCovered(t, at, files)
 		if got.Stale != want.stale || got.Builtin != 0 {
 			t.Errorf("on %s: %+v", day, got)
 		}
@@ -173,7 +173,7 @@ func TestRulesThatPage(t *testing.T) {
 		"        labels: {severity: critical}\n        annotations: {no_playbook: it is a test}\n":        "0 of 1",
 		"        labels: {severity: critical}\n        annotations: {runbook_url: 'https://r.example'}\n": "0 of 1",
 	} {
-		got, found := covered(t, today, files(rule))
+		got, found := checkCovered(t, today, files(rule))
 		said := fmt.Sprintf("%d of %d", got.Covered, got.Alerts)
 		for _, f := range found {
 			if strings.HasPrefix(f, "fault 7 playbook alert A pages (severity ") {
@@ -235,13 +235,13 @@ func TestRolesOfPlaybooks(t *testing.T) {
 		"oncall.yaml":    "users: {ann: {}}\nteams: {social: {schedule: s}}\nschedules: {s: {timezone: UTC, layers: [{name: l, users: [ann]}]}}\n",
 		"playbooks/a.md": mine("a", "reviewed: 2026-10-01\nroles: {commander: ann, communications: press}\n"),
 	}
-	_, found := covered(t, today, files)
+	_, found := checkCovered(t, today, files)
 	want := "warning 6 playbook the role communications is for press, and "
 	if len(found) != 1 || !strings.HasPrefix(found[0], want) || !strings.HasSuffix(found[0], "knows no user or team of that name: correct one of them, or write on_call") {
 		t.Errorf("found %q", found)
 	}
 	files["watchtower.yaml"] = "{}\n"
-	if _, found = covered(t, today, files); len(found) != 1 || !strings.Contains(found[0], "set notifiers.oncall") {
+	if _, found = checkCovered(t, today, files); len(found) != 1 || !strings.Contains(found[0], "set notifiers.oncall") {
 		t.Errorf("without a roster: %q", found)
 	}
 }

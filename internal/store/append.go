@@ -35,7 +35,7 @@ type transaction struct {
 	inner   storage.AppenderTransaction
 	request *writeRequest // set for appends over HTTP
 	outside bool          // what is appended is telemetry, not what rules make of it
-	filled  bool          // a sample was taken
+	taken   uint64        // samples
 	pending *[]sample     // from the store's pool; nil until a watched series comes by
 	meta    metadataBatch
 }
@@ -69,8 +69,11 @@ func (tx *transaction) Commit() error {
 		return err
 	}
 	tx.meta.commit(&tx.store.meta)
-	if tx.outside && tx.filled {
-		tx.store.receivedAt.Store(time.Now().UnixNano())
+	if tx.taken > 0 {
+		tx.store.written[tx.source()].Add(tx.taken)
+		if tx.outside {
+			tx.store.receivedAt.Store(time.Now().UnixNano())
+		}
 	}
 	if tx.pending == nil {
 		return nil
@@ -92,6 +95,18 @@ func (tx *transaction) Rollback() error {
 	tx.finish()
 	tx.drop()
 	return tx.inner.Rollback()
+}
+
+// source says on what way the samples came.
+func (tx *transaction) source() source {
+	switch {
+	case tx.request != nil:
+		return tx.request.source
+	case tx.outside:
+		return fromCollectors
+	default:
+		return fromRules
+	}
 }
 
 func (tx *transaction) finish() {
@@ -168,7 +183,7 @@ func (a *appender) Append(ref storage.SeriesRef, l labels.Labels, t int64, v flo
 	if err != nil {
 		return ref, err
 	}
-	a.filled = true
+	a.taken++
 	if table := a.store.table.Load(); table != nil {
 		if w := table.lookup(ref); w != table.ignored {
 			a.record(table, w, ref, l, sample{start: start, at: t, v: v})
@@ -184,7 +199,7 @@ func (a *appender) AppendHistogram(ref storage.SeriesRef, l labels.Labels, t int
 	if err != nil {
 		return ref, err
 	}
-	a.filled = true
+	a.taken++
 	if table := a.store.table.Load(); table != nil {
 		if w := table.lookup(ref); w != table.ignored {
 			a.record(table, w, ref, l, sample{start: start, at: t, h: h, fh: fh})
@@ -253,7 +268,7 @@ func (a *appenderV2) Append(ref storage.SeriesRef, ls labels.Labels, st, t int64
 	if err != nil && !errors.Is(err, (*storage.AppendPartialError)(nil)) {
 		return ref, err
 	}
-	a.filled = true
+	a.taken++
 	if table := a.store.table.Load(); table != nil {
 		if w := table.lookup(ref); w != table.ignored {
 			a.record(table, w, ref, ls, sample{start: st, at: t, v: v, h: h, fh: fh})

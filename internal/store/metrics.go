@@ -22,6 +22,7 @@ func newMetrics(reg prometheus.Registerer, s *Store) *storeMetrics {
 			Help: "Write requests over HTTP that were refused, by reason.",
 		}, []string{"reason"}),
 	}
+	exportWritten(reg, s)
 	reg.MustRegister(m.observed, m.refused,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "watchtower_store_watched_series",

@@ -31,6 +31,10 @@ type Stats struct {
 	Refused      uint64 // write requests refused
 	Corruptions  uint64 // found in the log and repaired
 	FailedBlocks uint64 // compactions that failed
+
+	// What was committed since the start, by the way on which it came: over the Prometheus
+	// API, from rules and our own metrics.
+	RemoteWrite, OTLP, Rules uint64
 }
 
 // Stats reads the current figures. It gathers the metrics of the TSDB, which
@@ -67,6 +71,7 @@ func (s *Store) Stats() Stats {
 	st.Observed = sums["watchtower_store_observed_samples_total"]
 	st.Refused = sums["watchtower_store_refused_writes_total"]
 	st.Corruptions = sums["prometheus_tsdb_wal_corruptions_total"]
+	st.RemoteWrite, st.OTLP, st.Rules = s.written[fromRemoteWrite].Load(), s.written[fromOTLP].Load(), s.written[fromRules].Load()
 	st.FailedBlocks = sums["prometheus_tsdb_compactions_failed_total"]
 	return st
 }

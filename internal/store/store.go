@@ -69,6 +69,8 @@ type Store struct {
 	deltas  deltas    // of OTLP delta temporality; owned here to be stopped on Close
 
 	receivedAt atomic.Int64 // Unix nanoseconds of the last telemetry; 0: none yet
+	written    [sources]atomic.Uint64
+	counted    counting
 }
 
 // Open opens the store in <Dir>/metrics and replays its log. The error is one

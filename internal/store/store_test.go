@@ -268,6 +268,7 @@ func TestStats(t *testing.T) {
 		Retention: 45 * 24 * time.Hour, OutOfOrderWindow: 30 * time.Minute,
 		Series: 2, WatchedSeries: 1, Samples: 4, OutOfOrder: 1, TooOld: 1, Observed: 3,
 		MinTime: time.UnixMilli(10_000).UTC(), MaxTime: time.UnixMilli(20_000).UTC(),
+		Rules: 4,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)

@@ -38,6 +38,8 @@ const (
 // writeRequest holds the transactions that a request over HTTP has open, so that
 // none stays open if its handler panics: the TSDB cannot compact behind an open one.
 type writeRequest struct {
+	source source
+
 	mu   sync.Mutex
 	open map[*transaction]struct{}
 }
@@ -80,7 +82,7 @@ func (wr *writeRequest) abort() error {
 // can be at fault, of anything else into 500.
 func (h *apiHandler) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		wr := &writeRequest{open: map[*transaction]struct{}{}}
+		wr := &writeRequest{source: sourceOf(r.URL.Path), open: map[*transaction]struct{}{}}
 		defer func() {
 			reason := recover()
 			if err := wr.abort(); err != nil {

@@ -1,7 +1,6 @@
 package viewer
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -56,7 +55,7 @@ func (j *job) heat() {
 	}
 	view := &Graph{}
 	view.put(h.Draw())
-	view.Hover = heatHover(&h)
+	view.Hover = h.Hover(mostHovered)
 	j.panel.Graph = view
 }
 
@@ -159,34 +158,4 @@ func (j *job) calculated() []bucket {
 		slices.SortFunc(rows[i].counts, func(a, b chart.Point) int { return a.At.Compare(b.At) })
 	}
 	return rows
-}
-
-// heatHover writes what is in each bucket at each time, the highest bucket first.
-func heatHover(h *chart.Heat) string {
-	length := h.To.Sub(h.From)
-	layout := hoverLayout(length)
-	out := hovered{}
-	at := map[int64]int{}
-	for t := h.From; !t.After(h.To); t = t.Add(h.Step) {
-		at[t.UnixMilli()] = len(out.X)
-		out.X = append(out.X, int(1000*t.Sub(h.From)/length))
-		out.T = append(out.T, t.In(h.Location).Format(layout))
-	}
-	for _, row := range slices.Backward(h.Rows) {
-		s := hoverLine{Name: row.Name, Class: chart.InkPlain.Class(), Values: make([]string, len(out.X))}
-		some := false
-		for _, p := range row.Counts {
-			if n, ok := at[p.At.UnixMilli()]; ok && p.Value > 0 {
-				s.Values[n], some = h.Measure.Format(p.Value), true
-			}
-		}
-		if some && len(out.Series) < mostHovered {
-			out.Series = append(out.Series, s)
-		}
-	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return ""
-	}
-	return string(raw)
 }

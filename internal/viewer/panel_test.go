@@ -57,6 +57,17 @@ func TestTimeSeries(t *testing.T) {
 	}
 }
 
+// hovered is what the page's script reads.
+type hovered struct {
+	X      []int    `json:"x"`
+	T      []string `json:"t"`
+	Series []struct {
+		Name   string   `json:"n"`
+		Class  string   `json:"k"`
+		Values []string `json:"v"`
+	} `json:"s"`
+}
+
 // One line has its area under it; several would mix.
 func TestFill(t *testing.T) {
 	f := hosts()

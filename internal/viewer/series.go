@@ -236,67 +236,13 @@ func spansOf(marks []Mark) []chart.Span {
 	return spans
 }
 
-// hovered is what the page's script knows of a graph.
-type hovered struct {
-	X      []int       `json:"x"` // where each time is, 0 to 1000
-	T      []string    `json:"t"` // how it is written
-	Series []hoverLine `json:"s"`
-}
-
-type hoverLine struct {
-	Name   string   `json:"n"`
-	Class  string   `json:"k"`
-	Values []string `json:"v"` // at each time; "": none
-}
-
 // hover writes the values at each time.
 func hover(g *chart.Graph, lines []line) string {
-	lines = lines[:min(len(lines), mostHovered)]
-	at := map[int64]int{}
-	var moments []int64
-	for _, l := range lines {
-		for _, p := range l.Points {
-			ms := p.At.UnixMilli()
-			if _, seen := at[ms]; !seen && !p.At.Before(g.From) && !p.At.After(g.To) {
-				at[ms] = 0
-				moments = append(moments, ms)
-			}
-		}
+	told := *g
+	told.Lines = g.Lines[:min(len(lines), mostHovered)]
+	writers := make([]func(float64) string, len(told.Lines))
+	for i := range writers {
+		writers[i] = lines[i].field.formatter()
 	}
-	slices.Sort(moments)
-	length := g.To.Sub(g.From)
-	layout := hoverLayout(length)
-	h := hovered{X: make([]int, len(moments)), T: make([]string, len(moments))}
-	for i, ms := range moments {
-		at[ms] = i
-		t := time.UnixMilli(ms).In(g.Location)
-		h.X[i], h.T[i] = int(1000*t.Sub(g.From)/length), t.Format(layout)
-	}
-	for i, l := range lines {
-		s := hoverLine{Name: l.name, Class: g.Lines[i].Ink.Class(), Values: make([]string, len(moments))}
-		write := l.field.formatter()
-		for _, p := range l.Points {
-			if n, ok := at[p.At.UnixMilli()]; ok && !p.At.Before(g.From) && !p.At.After(g.To) {
-				s.Values[n] = write(p.Value)
-			}
-		}
-		h.Series = append(h.Series, s)
-	}
-	raw, err := json.Marshal(h)
-	if err != nil {
-		return ""
-	}
-	return string(raw)
-}
-
-// hoverLayout is how times are written so that neighbors differ.
-func hoverLayout(length time.Duration) string {
-	switch {
-	case length <= time.Hour:
-		return "15:04:05"
-	case length <= 24*time.Hour:
-		return "Mon 15:04"
-	default:
-		return "Mon 2 Jan 15:04"
-	}
+	return told.Hover(func(line int, v float64) string { return writers[line](v) })
 }

@@ -184,16 +184,7 @@ func (s *site) dashboard(w http.ResponseWriter, r *http.Request) error {
 			b.Every = rate.Text
 		}
 	}
-	for _, m := range d.Marks {
-		e := event{Mark: m, Start: s.at(m.From)}
-		switch {
-		case m.To.IsZero():
-			e.Ended = "and goes on"
-		case !m.To.Equal(m.From):
-			e.Ended = "for " + span(m.To.Sub(m.From))
-		}
-		b.Events = append(b.Events, e)
-	}
+	b.Events = s.eventsOf(d.Marks)
 	nav := "/dashboards"
 	if plain {
 		nav = d.Path

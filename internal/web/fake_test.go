@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchtower-hub/watchtower/internal/viewer"
 	"github.com/watchtower-hub/watchtower/rules"
 )
 
@@ -25,6 +27,8 @@ type fakeEngine struct {
 
 	corrections []rules.Correction
 	generations []rules.Generation
+
+	where func(context.Context) (rules.Where, error)
 }
 
 func (e fakeEngine) Statuses() []rules.Status { return e.statuses }
@@ -90,6 +94,56 @@ func (e fakeEngine) count(id string, from, to time.Time) (good, total float64, e
 	return max(0, total-float64(int(bad))), max(0, total), nil
 }
 
+// Course counts each step and takes its ratio for the burn of both windows.
+func (e fakeEngine) Course(id string, from, to time.Time, step time.Duration) (rules.Course, error) {
+	st, _ := e.Status(id)
+	c := rules.Course{Step: step, Pair: rules.Pair{Severity: rules.Page, Long: time.Hour, Short: 5 * time.Minute, Factor: 14.4}, Threshold: 14.4, Budget: st.Objective.ErrorBudget()}
+	for at := from.Add(step); !at.After(to); at = at.Add(step) {
+		good, total, err := e.count(id, at.Add(-step), at)
+		if err != nil {
+			return rules.Course{}, err
+		}
+		p := rules.CoursePoint{At: at, Bad: math.NaN(), Total: math.NaN(), Ratio: math.NaN(), Short: math.NaN(), Long: math.NaN()}
+		if total > 0 {
+			p.Bad, p.Total, p.Ratio = total-good, total, (total-good)/total
+			p.Short, p.Long = p.Ratio/c.Budget, 0.8*p.Ratio/c.Budget
+		}
+		c.Points = append(c.Points, p)
+	}
+	return c, nil
+}
+
+// Balance falls evenly to what is left and goes on falling.
+func (e fakeEngine) Balance(_ context.Context, id string) (rules.Balance, error) {
+	st, ok := e.Status(id)
+	if !ok || st.Total <= 0 {
+		return rules.Balance{}, nil
+	}
+	if _, _, err := e.count(id, noon(), noon()); err != nil {
+		return rules.Balance{}, err
+	}
+	b := rules.Balance{Step: 6 * time.Hour}
+	for i := range 113 {
+		b.Points = append(b.Points, rules.BalancePoint{At: noon().Add(time.Duration(i-112) * b.Step), Left: 1 - (1-st.BudgetRemaining)*float64(i)/112})
+	}
+	for i := range 25 {
+		fall := (1 - st.BudgetRemaining) * float64(i) / 24
+		b.Ahead = append(b.Ahead, rules.BalanceAhead{At: noon().Add(time.Duration(i) * 9 * time.Hour), Low: st.BudgetRemaining - fall, High: st.BudgetRemaining - fall/3})
+	}
+	return b, nil
+}
+
+// Where blames a route.
+func (e fakeEngine) Where(ctx context.Context, _ string, from, to time.Time) (rules.Where, error) {
+	if e.where != nil {
+		return e.where(ctx)
+	}
+	return rules.Where{
+		From: from, To: to, Unit: "requests", Bad: 900, Total: 30_000, Series: 16,
+		Culprits: []rules.Culprit{{Label: "route", Value: "/v1/share<x>", Values: 1, Known: 12, Bad: 880, Total: 2000, BadShare: 0.98, TrafficShare: 0.07}},
+	}, ctx.Err()
+}
+
 func (e fakeEngine) Explain(id string) (rules.Explanation, bool) {
 	st, ok := e.Status(id)
 	if !ok {
@@ -138,7 +192,7 @@ func promise(service, slo, text string, change func(*rules.Status)) rules.Status
 			Severity: w.severity, Long: w.long, Short: w.short, Factor: w.factor, Threshold: w.factor, LongBurn: 0.31, ShortBurn: 0.28, Coverage: 1,
 		})
 	}
-	s.Alerts = []rules.AlertStatus{{Name: "BudgetBurn", Severity: rules.Page, State: rules.AlertInactive}, {Name: "BudgetBurn", Severity: rules.Ticket, State: rules.AlertInactive}}
+	s.Alerts = []rules.AlertStatus{{Name: "BudgetBurn", Kind: rules.AlertBurn, Severity: rules.Page, State: rules.AlertInactive}, {Name: "BudgetBurn", Kind: rules.AlertBurn, Severity: rules.Ticket, State: rules.AlertInactive}}
 	if change != nil {
 		change(&s)
 	}
@@ -226,8 +280,17 @@ func somePlaybooks() []Playbook {
 			Summary: "People see failures where the app should answer. Find out what changed, and undo it.",
 			HTML:    template.HTML("<h2>Impact</h2><p>People see <em>failures</em>.</p><h2>Check</h2><ol><li>What was deployed in the last hour?</li><li><pre><code>kubectl rollout history deployment/share</code></pre></li></ol><h2>Mitigate</h2><ul><li>Roll the feature back.</li><li>Send traffic elsewhere with <code>weight: 0</code>.</li></ul>"),
 		},
-		{ID: "queue-backlog", Title: "A queue grows", Owner: "media", Summary: "Work arrives faster than it is done."},
+		{ID: "queue-backlog", Title: "A queue grows", Owner: "media", Summary: "Work arrives faster than it is done.", Overdue: "never reviewed"},
 	}
+}
+
+func somePaging() Paging {
+	return Paging{Summary: "4 paging alerts, 2 with a playbook, 1 without one for a reason", Alerts: []Paged{
+		{Alert: "ShareErrorBudgetBurn", Objective: "share-requests", Promise: "Sharing a post works", Where: "slos/share.yaml:12", Playbook: "api-error-rate"},
+		{Alert: "FeedErrorBudgetBurn", Objective: "feed-latency", Promise: "The feed opens within half a second", Where: "slos/feed.yaml:30", Playbook: "api-error-rate"},
+		{Alert: "CertificateEnds", Where: "rules/tls.yaml:4", Excuse: "https://wiki.example.org/certificates"},
+		{Alert: "DiskFull", Where: "rules/hosts.yaml:7"},
+	}}
 }
 
 func someStatus() []Section {
@@ -249,17 +312,32 @@ func someStatus() []Section {
 	}
 }
 
+func someMarks(_ context.Context, service string, from, _ time.Time) []viewer.Mark {
+	if service != "share" {
+		return nil
+	}
+	return []viewer.Mark{
+		{From: from.Add(time.Hour), To: from.Add(2 * time.Hour), Name: "Incident 121: Sharing <fails>", Path: "/incidents/121"},
+		{From: noon().Add(-72 * time.Minute), To: noon().Add(-72 * time.Minute), Name: "share 1.4.2 goes out", Path: "https://ci.example.org/42"},
+		{From: noon().Add(-4 * time.Minute), Name: "Incident 122: Sharing a post works", Path: "/incidents/122"},
+	}
+}
+
 // newSite builds a site of fakes; change alters its options.
 func newSite(t *testing.T, change func(*Options)) http.Handler {
 	t.Helper()
 	o := Options{
-		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Status: someStatus,
+		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Paging: somePaging, Status: someStatus,
+		Marks:    someMarks,
 		Match:    func(map[string]string) (string, bool) { return "api-error-rate", true },
 		Handlers: map[string]http.Handler{"/inbox": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("inbox")) })},
 		Now:      noon, Version: "0.1.0", ExternalURL: "http://localhost:9911",
 	}
 	if change != nil {
 		change(&o)
+	}
+	if e, ok := o.Engine.(fakeEngine); ok && o.Courses == nil {
+		o.Courses = e
 	}
 	h, err := New(o)
 	if err != nil {

@@ -31,6 +31,7 @@ type History struct {
 type Logged struct {
 	Number                                int64
 	Title, Service, Team, Severity, Owner string
+	Playbook                              string // The ID of the one that it began with; empty: none matched.
 	State                                 postmortem.State
 	OpenedAt, AcknowledgedAt, ResolvedAt  time.Time
 }

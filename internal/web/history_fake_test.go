@@ -16,7 +16,7 @@ func someHistory(n int) History {
 	return History{
 		List: func() []Logged {
 			all := []Logged{{
-				Number: int64(n + 2), Title: "Sharing a post works", Service: "share", Team: "growth", Severity: "page", State: postmortem.Acknowledged, Owner: "Sam",
+				Number: int64(n + 2), Title: "Sharing a post works", Service: "share", Team: "growth", Severity: "page", State: postmortem.Acknowledged, Owner: "Sam", Playbook: "api-error-rate",
 				OpenedAt: noon().Add(-4 * time.Minute), AcknowledgedAt: noon().Add(-2 * time.Minute),
 			}, {
 				Number: int64(n + 1), Title: "A peer's disk is full", Service: "db", Severity: "page", State: postmortem.Triggered, OpenedAt: noon().Add(-time.Hour),
@@ -29,6 +29,7 @@ func someHistory(n int) History {
 				}
 				if i%2 == 0 {
 					l.Title, l.Service, l.Severity, l.Owner, l.AcknowledgedAt = fmt.Sprintf("Sharing a post works (%d)", i), "share", "page", "Kim Park", opened.Add(140*time.Second)
+					l.Playbook = "api-error-rate"
 				}
 				all = append(all, l)
 			}

@@ -24,7 +24,9 @@ type objectiveBody struct {
 	Updated     moment
 	Blind       moment // Since when nothing arrives.
 	Tiles       []tile
-	Chart       chart
+	Burning     *burning
+	Budgeted    *overTime // The budget over the period.
+	Day         *overTime // Burn rates and failures of the last day.
 	Windows     []windowRow
 	By          string // "route"; empty for an objective without groups.
 	Parent      *objectiveRow
@@ -98,7 +100,8 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 	o := st.Objective
 	b := objectiveBody{
 		objectiveRow: rowOf(st), Service: o.Service, Situation: situation(st), Consequence: upperFirst(st.Consequence), Meaning: upperFirst(o.Meaning),
-		Updated: s.at(st.UpdatedAt), Blind: s.at(st.BlindSince), Tiles: tiles(st), Chart: draw(s.lastDay(r.Context(), id), o, s.o.Zone),
+		Updated: s.at(st.UpdatedAt), Blind: s.at(st.BlindSince), Tiles: tiles(st),
+		Burning: s.whereItBurns(r.Context(), st), Budgeted: s.budgetOver(r.Context(), st), Day: s.dayOver(r.Context(), st),
 		Playbook: s.playbookFor(o), APIPath: api + objectivePath(id)[1:], Labels: sortedLabels(o.Labels),
 	}
 	if x, ok := s.o.Engine.Explain(id); ok {
@@ -130,7 +133,7 @@ func (s *site) objective(w http.ResponseWriter, r *http.Request) error {
 	if open > 0 {
 		b.Open = plural(open, "open incident")
 	}
-	return s.render(w, r, http.StatusOK, page{Template: "objective", Title: b.Promise, Is: b.Is, Refresh: 3, Body: b})
+	return s.render(w, r, http.StatusOK, page{Template: "objective", Title: b.Promise, Is: b.Is, Refresh: 3, Drawn: true, Body: b})
 }
 
 // addFamily adds the groups of an objective, or the whole that a group belongs to.
@@ -161,10 +164,10 @@ func (s *site) playbookFor(o rules.Objective) *playbookView {
 	}
 	for _, p := range s.allPlaybooks() {
 		if p.ID == id {
-			return &playbookView{p, playbookPath(id)}
+			return &playbookView{Playbook: p, Path: playbookPath(id)}
 		}
 	}
-	return &playbookView{Playbook{ID: id, Title: id}, playbookPath(id)}
+	return &playbookView{Playbook: Playbook{ID: id, Title: id}, Path: playbookPath(id)}
 }
 
 func tiles(st rules.Status) []tile {

@@ -32,6 +32,7 @@ type page struct {
 	Reload   int       // Seconds after which a browser without JavaScript loads the page again; 0: never.
 	Sheet    string    // A stylesheet of its own, beside app.css; empty: none.
 	Wide     bool      // It needs the width there is, for the drawings of a dashboard.
+	Drawn    bool      // It has drawings, but needs no more width than others.
 	Body     any
 }
 

@@ -1,6 +1,9 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Level says whether a fact or a row of the status page needs a look.
 type Level string
@@ -57,6 +60,11 @@ func (s *site) status(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Version != "" {
 		b.Sections = append(b.Sections, Section{Title: "Server", Facts: []Fact{{Name: "Version", Value: s.o.Version}}})
 	}
+	for i := range b.Sections {
+		if t := b.Sections[i].Table; t != nil {
+			b.Sections[i].Table = t.withoutEmpty()
+		}
+	}
 	warnings, faults := count(b.Sections)
 	switch {
 	case !s.isReady():
@@ -67,6 +75,33 @@ func (s *site) status(w http.ResponseWriter, r *http.Request) error {
 		b.Is, b.Answer = watch, plural(warnings, "thing")+" below "+need(warnings)+" a look."
 	}
 	return s.render(w, r, http.StatusOK, page{Template: "status", Title: "Status", Nav: "/status", Is: b.Is, Refresh: 5, Body: b})
+}
+
+// withoutEmpty leaves out columns in which no row has anything.
+func (t *Table) withoutEmpty() *Table {
+	if len(t.Rows) == 0 {
+		return t
+	}
+	var keep []int
+	for i := range t.Columns {
+		if i == 0 || slices.ContainsFunc(t.Rows, func(r TableRow) bool { return i < len(r.Cells) && r.Cells[i] != "" }) {
+			keep = append(keep, i)
+		}
+	}
+	out := &Table{Title: t.Title, Empty: t.Empty}
+	for _, i := range keep {
+		out.Columns = append(out.Columns, t.Columns[i])
+	}
+	for _, r := range t.Rows {
+		row := TableRow{Level: r.Level}
+		for _, i := range keep {
+			if i < len(r.Cells) {
+				row.Cells = append(row.Cells, r.Cells[i])
+			}
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out
 }
 
 func need(n int) string {

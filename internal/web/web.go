@@ -44,6 +44,7 @@ type Engine interface {
 // Options is what a site is made of. The zero value of each field is usable.
 type Options struct {
 	Engine    Engine            // Nil: there are no objectives.
+	Courses   Courses           // Nil: nothing is drawn over time.
 	Corrector Corrector         // Nil: nothing can be corrected.
 	Replay    Replay            // Nil: nothing can be replayed.
 	Incidents func() []Incident // The open ones.
@@ -52,8 +53,12 @@ type Options struct {
 	OnCall    func() []OnCall   // Who is on call for which team, in order. Nil: no file says it.
 	// Dashboards are the generated ones, drawn. Nil: there are none.
 	Dashboards *viewer.Viewer
-	Playbooks  func() []Playbook
-	Primer     template.HTML // What /primer shows; empty: there is none.
+	// Marks are the incidents and changes of a service in a time, for graphs. Nil: there are none.
+	Marks     func(ctx context.Context, service string, from, to time.Time) []viewer.Mark
+	Playbooks func() []Playbook
+	Primer    template.HTML // What /primer shows; empty: there is none.
+	// Paging tells which playbook the page of each alert carries. Nil: it is not known.
+	Paging func() Paging
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
 	Status func() []Section // What /status shows.
@@ -115,6 +120,7 @@ type Alert struct {
 type Playbook struct {
 	ID, Title, Owner string
 	Reviewed         string // A date, "2026-05-04"; empty: never.
+	Overdue          string // Why somebody should read it again: "reviewed more than a year ago"; empty: nobody need.
 	Matches          string // "service=feed, severity=page".
 	Summary          string // What is at stake, one or two sentences of plain text.
 	HTML             template.HTML
@@ -129,6 +135,7 @@ type site struct {
 	templates map[string]*template.Template
 	assets    assets
 	replaying sync.Mutex // Held by the one replay that may run.
+	wheres    wheres
 }
 
 // New returns the handler of the whole site. Its only errors are faults of Options and of the embedded templates.

@@ -1,5 +1,7 @@
 package ledger
 
+import "time"
+
 // Edge remembers the slice that the edge of a window last lay in, so that the next
 // question about nearly the same time touches no other memory. The zero value is
 // ready; an Edge belongs to one Ledger.
@@ -14,6 +16,19 @@ type Edge struct {
 func (l *Ledger) Until(t int64) Cell {
 	var e Edge
 	return l.UntilEdge(&e, t)
+}
+
+// Grain returns the length of the slices in which times up to that age are told apart:
+// what is counted until a multiple of it is exact.
+func (l *Ledger) Grain(age time.Duration) time.Duration {
+	// The sealed part lags behind, and the oldest slice may be gone.
+	need := second(age.Milliseconds()) + 2*headSeconds
+	for i := range l.levels {
+		if lv := &l.levels[i]; (lv.n-2)*lv.res >= need || i == len(l.levels)-1 {
+			return time.Duration(lv.res) * time.Second
+		}
+	}
+	return time.Second
 }
 
 // UntilEdge is Until with a remembered slice.

@@ -1,0 +1,133 @@
+package web
+
+import (
+	"context"
+	"html/template"
+	"math"
+	"strconv"
+	"time"
+
+	charts "github.com/watchtower-hub/watchtower/internal/chart"
+	"github.com/watchtower-hub/watchtower/internal/viewer"
+)
+
+// drawing is a graph on a page, with its words, its legend and its numbers.
+type drawing struct {
+	ID, Title          string
+	Scale, Plot, Clock template.HTML
+	Hover              string // For the script that tells values under the pointer.
+	Legend             []legendEntry
+	Columns            []string // Of Rows, the first is the time.
+	Rows               []numbersRow
+}
+
+// legendEntry is a line or a limit and what it means.
+type legendEntry struct {
+	Swatch template.HTML
+	Name   string
+}
+
+// numbersRow is one moment of a graph for those who read rather than look.
+type numbersRow struct {
+	At    string
+	Cells []string
+}
+
+// mostNumbers is about how many rows the numbers of a graph have.
+const mostNumbers = 12
+
+// drawn draws a graph. Every name in it is escaped by the chart.
+func drawn(id string, g charts.Graph) *drawing {
+	d := g.Draw()
+	return &drawing{
+		ID: id, Title: g.Title, Hover: g.Hover(nil),
+		Scale: template.HTML(d.Scale), Plot: template.HTML(d.Plot), Clock: template.HTML(d.Clock), //nolint:gosec // see above
+	}
+}
+
+// explain adds a line of the legend. dash is how its line is drawn.
+func (d *drawing) explain(ink charts.Ink, dash int, name string) {
+	d.Legend = append(d.Legend, legendEntry{template.HTML(charts.Swatch(ink, dash)), name}) //nolint:gosec // written by chart, which escapes
+}
+
+// limitDash is how the legend shows limits, which are drawn in dashes.
+const limitDash = 1
+
+// number adds the values of moments, about mostNumbers of them and the last one.
+func (d *drawing) number(zone *time.Location, layout string, n int, row func(i int) (at time.Time, cells []string)) {
+	every := max(1, n/mostNumbers)
+	for i := (n - 1) % every; i < n && i >= 0; i += every {
+		at, cells := row(i)
+		d.Rows = append(d.Rows, numbersRow{at.In(zone).Format(layout), cells})
+	}
+}
+
+// numbersLayout is how the times of a graph's numbers are written.
+func numbersLayout(length time.Duration) string {
+	switch {
+	case length <= time.Hour:
+		return "15:04:05"
+	case length <= 24*time.Hour:
+		return "Mon 15:04"
+	default:
+		return "Mon 2 Jan, 15:04"
+	}
+}
+
+// marks are the incidents and changes of a service in a time.
+func (s *site) marks(ctx context.Context, service string, from, to time.Time) []viewer.Mark {
+	if s.o.Marks == nil {
+		return nil
+	}
+	return s.o.Marks(ctx, service, from, to)
+}
+
+// spansOf shades incidents and marks changes.
+func spansOf(marks []viewer.Mark) []charts.Span {
+	var spans []charts.Span
+	for _, m := range marks {
+		spans = append(spans, charts.Span{From: m.From, To: m.To, Name: m.Name})
+	}
+	return spans
+}
+
+// lasting are the marks that have a length: incidents.
+func lasting(marks []viewer.Mark) []viewer.Mark {
+	var out []viewer.Mark
+	for _, m := range marks {
+		if !m.From.Equal(m.To) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// eventsOf are marks in words.
+func (s *site) eventsOf(marks []viewer.Mark) []event {
+	var events []event
+	for _, m := range marks {
+		e := event{Mark: m, Start: s.at(m.From)}
+		switch {
+		case m.To.IsZero():
+			e.Ended = "and goes on"
+		case !m.To.Equal(m.From):
+			e.Ended = "for " + span(m.To.Sub(m.From))
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// budgetWords writes a part of a budget: "41%", "−12%".
+func budgetWords(left float64) string {
+	switch {
+	case math.IsNaN(left) || math.IsInf(left, 0):
+		return "not known"
+	case left < 0:
+		return "−" + budgetWords(-left)
+	case left > 0 && left < 0.01:
+		return "under 1%"
+	default:
+		return strconv.FormatFloat(math.Round(100*left), 'f', 0, 64) + "%"
+	}
+}
