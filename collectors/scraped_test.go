@@ -19,7 +19,7 @@ func TestWithoutSecrets(t *testing.T) {
 		"https://ana:hunter2@share.example.org/metrics":                    "https://share.example.org/metrics",
 		"http://probe:9115/probe?target=https://a:b@x.org&module=http_2xx": "http://probe:9115/probe?module=http_2xx&target=…",
 		"http://x/metrics?token=hunter2&match[]=up#hunter2":                "http://x/metrics?match%5B%5D=…&token=…",
-		"http://x/metrics?":                                                "http://x/metrics",
+		"http://share.example.org/metrics?":                                "http://share.example.org/metrics",
 	} {
 		u, err := url.Parse(address)
 		if err != nil {
