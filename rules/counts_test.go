@@ -218,6 +218,13 @@ func (b *breakable) Querier(mint, maxt int64) (storage.Querier, error) {
 	return b.memStore.Querier(mint, maxt)
 }
 
+func (b *breakable) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	if b.broken {
+		return nil, errors.New("input/output error")
+	}
+	return b.memStore.ChunkQuerier(mint, maxt)
+}
+
 // TestCorrectionIsMarkedOnceTheDiskAnswers: a correction whose edges could not be read
 // becomes exact as soon as they can.
 func TestCorrectionIsMarkedOnceTheDiskAnswers(t *testing.T) {

@@ -24,6 +24,12 @@ type SampleStore interface {
 	storage.Queryable
 }
 
+// SliceStore is a SampleStore whose chunks can be read as they are: a report reads a hundred million samples.
+type SliceStore interface {
+	SampleStore
+	storage.ChunkQueryable
+}
+
 // EngineOptions are the needs of an Engine. Store, Query and Ledger are required.
 type EngineOptions struct {
 	Objectives []Objective
@@ -35,7 +41,7 @@ type EngineOptions struct {
 	Query promrules.QueryFunc
 	// Ledger keeps fine slices for long: a TSDB of its own that takes samples of any
 	// age.
-	Ledger SampleStore
+	Ledger SliceStore
 	// DB keeps corrections and the generations of objectives; only this process
 	// remembers them when nil.
 	DB *sql.DB
@@ -66,7 +72,7 @@ type Engine struct {
 	interval   time.Duration
 	store      SampleStore
 	ask1       promrules.QueryFunc
-	ledger     SampleStore
+	ledger     SliceStore
 	snapPath   string
 	births     *births
 	books      *books

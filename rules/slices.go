@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/watchtower-hub/watchtower/rules/ledger"
 )
@@ -141,30 +140,38 @@ func (e *Engine) eachSlice(ctx context.Context, id string, from, to int64, f fun
 	if to <= from {
 		return nil
 	}
-	q, err := e.ledger.Querier(from+1, to)
+	q, err := e.ledger.ChunkQuerier(from+1, to)
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
 	defer func() { _ = q.Close() }()
-	all := term{selector: id, matchers: []*labels.Matcher{
+	// Chunks that reach beyond the time are not cut, which would write them anew: what is
+	// outside is passed over below.
+	set := q.Select(ctx, false, &storage.SelectHints{Start: from + 1, End: to, DisableTrimming: true},
 		labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, sliceTotal+"|"+sliceBad+"|"+sliceSeen),
-		labels.MustNewMatcher(labels.MatchEqual, objectiveLabel, id),
-	}}
-	return eachSeries(ctx, q, all, func(lset labels.Labels, it chunkenc.Iterator) error {
+		labels.MustNewMatcher(labels.MatchEqual, objectiveLabel, id))
+	var r chunkReader
+	for set.Next() {
+		series := set.At()
 		// There are a million samples for a month of a few objectives: what can be decided
 		// once is decided here.
-		switch lset.Get(model.MetricNameLabel) {
-		case sliceTotal:
-			eachFloat(it, func(end int64, v float64) { f(slice{end, ledger.Cell{Total: v}}) })
+		hand := func(end int64, v float64) { f(slice{end, ledger.Cell{Total: v}}) }
+		switch series.Labels().Get(model.MetricNameLabel) {
 		case sliceBad:
-			eachFloat(it, func(end int64, v float64) {
+			hand = func(end int64, v float64) {
 				if v != 0 {
 					f(slice{end, ledger.Cell{Bad: v}})
 				}
-			})
+			}
 		case sliceSeen:
-			eachFloat(it, func(end int64, v float64) { f(slice{end, ledger.Cell{Seen: int64(v)}}) })
+			hand = func(end int64, v float64) { f(slice{end, ledger.Cell{Seen: int64(v)}}) }
 		}
-		return nil
-	})
+		if err := r.read(series, from+1, to, hand); err != nil {
+			return fmt.Errorf("read slices of %s: %w", id, err)
+		}
+	}
+	if err := set.Err(); err != nil {
+		return fmt.Errorf("select slices of %s: %w", id, err)
+	}
+	return nil
 }

@@ -122,6 +122,20 @@ func (m *memStore) Querier(mint, maxt int64) (storage.Querier, error) {
 	return &memQuerier{m, mint, maxt}, nil
 }
 
+func (m *memStore) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	return memChunkQuerier{storage.NoopChunkedQuerier(), &memQuerier{m, mint, maxt}}, nil
+}
+
+type memChunkQuerier struct {
+	storage.ChunkQuerier
+
+	of *memQuerier
+}
+
+func (q memChunkQuerier) Select(ctx context.Context, _ bool, h *storage.SelectHints, matchers ...*labels.Matcher) storage.ChunkSeriesSet {
+	return storage.NewSeriesSetToChunkSet(q.of.Select(ctx, true, h, matchers...))
+}
+
 type memQuerier struct {
 	store      *memStore
 	mint, maxt int64
@@ -160,7 +174,7 @@ func (s *memSet) At() storage.Series                { return s.list[s.at-1] }
 func (s *memSet) Err() error                        { return nil }
 func (s *memSet) Warnings() annotations.Annotations { return nil }
 
-var _ SampleStore = (*memStore)(nil)
+var _ SliceStore = (*memStore)(nil)
 
 // world is an engine in a world without goroutines, where the test moves time.
 type world struct {

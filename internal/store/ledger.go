@@ -63,6 +63,11 @@ func (l *Ledger) Appender(ctx context.Context) storage.Appender { return l.db.Ap
 // Querier implements storage.Queryable.
 func (l *Ledger) Querier(mint, maxt int64) (storage.Querier, error) { return l.db.Querier(mint, maxt) }
 
+// ChunkQuerier implements storage.ChunkQueryable.
+func (l *Ledger) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	return l.db.ChunkQuerier(mint, maxt)
+}
+
 // Close stops compaction and closes the files.
 func (l *Ledger) Close() error {
 	l.unregister()

@@ -140,7 +140,11 @@ type nothing struct{ storage.Appendable }
 
 func (nothing) Querier(int64, int64) (storage.Querier, error) { return storage.NoopQuerier(), nil }
 
-var _ rules.SampleStore = nothing{}
+func (nothing) ChunkQuerier(int64, int64) (storage.ChunkQuerier, error) {
+	return storage.NoopChunkedQuerier(), nil
+}
+
+var _ rules.SliceStore = nothing{}
 
 // Choose returns the objectives with the given IDs, or all when none is given.
 func Choose(all []rules.Objective, ids []string) ([]rules.Objective, error) {
