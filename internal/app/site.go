@@ -3,14 +3,20 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	promconfig "github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/model/labels"
 	promrules "github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/watchtower-hub/watchtower/docs"
 	"github.com/watchtower-hub/watchtower/internal/config"
@@ -19,6 +25,9 @@ import (
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/playbooks"
 )
+
+// metricsSince is how far back a metric must have been seen to be found.
+const metricsSince = 24 * time.Hour
 
 // openSite builds the pages and mounts every API beside them.
 func (a *App) openSite(_ context.Context, files config.Files) error {
@@ -48,7 +57,8 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Incidents:   a.incidents,
 		History:     a.history(),
 		OnCall:      a.onCallPages(),
-		Playbooks:   a.playbookPages,
+		Playbooks:   a.rememberedPlaybooks(),
+		Metrics:     a.metricNames,
 		Primer:      playbooks.HTML(docs.Primer),
 		Dashboards:  a.dashboardPages(zone),
 		Handlers:    handlers,
@@ -126,6 +136,45 @@ func (a *App) playbookPages() []web.Playbook {
 		pages[i] = playbookPage(p)
 	}
 	return pages
+}
+
+// rememberedPlaybooks returns a function that renders the playbooks only when another
+// configuration is in force: pages and searches ask for all of them.
+func (a *App) rememberedPlaybooks() func() []web.Playbook {
+	var (
+		mu    sync.Mutex
+		of    *config.Files
+		pages []web.Playbook
+	)
+	return func() []web.Playbook {
+		mu.Lock()
+		defer mu.Unlock()
+		if files := a.current.Load(); files != of {
+			of, pages = files, a.playbookPages()
+		}
+		return pages
+	}
+}
+
+// metricNames are the names of the metrics that have lately been stored, in order.
+func (a *App) metricNames(ctx context.Context, most int) ([]string, error) {
+	now := time.Now()
+	q, err := a.store.Querier(now.Add(-metricsSince).UnixMilli(), now.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("names of metrics: %w", err)
+	}
+	defer q.Close()
+	names, _, err := q.LabelValues(ctx, labels.MetricName, &storage.LabelHints{Limit: most})
+	if err != nil {
+		return nil, fmt.Errorf("names of metrics: %w", err)
+	}
+	// The names live in the store's memory, which is gone when q is closed.
+	out := make([]string, min(most, len(names)))
+	for i := range out {
+		out[i] = strings.Clone(names[i])
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 func playbookPage(p playbooks.Playbook) web.Playbook {

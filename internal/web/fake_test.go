@@ -231,7 +231,7 @@ func someStatus() []Section {
 }
 
 // newSite builds a site of fakes; change alters its options.
-func newSite(t *testing.T, change func(*Options)) http.Handler {
+func newSite(t testing.TB, change func(*Options)) http.Handler {
 	t.Helper()
 	o := Options{
 		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Status: someStatus,
@@ -250,7 +250,7 @@ func newSite(t *testing.T, change func(*Options)) http.Handler {
 }
 
 // get asks h for a path as a browser would.
-func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
+func get(t testing.TB, h http.Handler, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 	w := httptest.NewRecorder()

@@ -66,6 +66,11 @@ type weekLink struct {
 const listedWeeks = 13
 
 func (s *site) reports(w http.ResponseWriter, r *http.Request) error {
+	return s.render(w, r, http.StatusOK, page{Template: "reports", Title: "Weekly reports", Nav: "/reports/", Body: s.weeks()})
+}
+
+// weeks are those that the list of reports shows, the newest first.
+func (s *site) weeks() []weekLink {
 	now := s.o.Now().In(s.o.Zone)
 	weeks := make([]weekLink, 0, listedWeeks+1)
 	for back := range listedWeeks + 1 {
@@ -76,7 +81,7 @@ func (s *site) reports(w http.ResponseWriter, r *http.Request) error {
 			weeks = append(weeks, link)
 		}
 	}
-	return s.render(w, r, http.StatusOK, page{Template: "reports", Title: "Weekly reports", Nav: "/reports/", Body: weeks})
+	return weeks
 }
 
 // weekLink returns the link to a week's report; ok is false for a week that has not begun.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type page struct {
 	Refresh  int       // Seconds between updates; 0: the page does not change.
 	Reload   int       // Seconds after which a browser without JavaScript loads the page again; 0: never.
 	Wide     bool      // It needs the width there is, for the drawings of a dashboard.
+	Query    string    // What the box of the search holds.
 	Body     any
 }
 
@@ -44,8 +46,28 @@ type layout struct {
 }
 
 type link struct {
-	Path, Name string
-	Current    bool
+	entry
+
+	Current bool
+}
+
+// entry is a page that the navigation leads to. About says in words of a search what is there.
+type entry struct{ Path, Name, About string }
+
+func (s *site) entries() []entry {
+	all := []entry{
+		{"/", "Overview", "Whether every promise is kept right now"},
+		{"/incidents", "Incidents", "What is broken, and what was"},
+		{"/dashboards", "Dashboards", "The promises, drawn"},
+		{"/oncall", "On call", "Who is on call, schedules and gaps"},
+		{"/playbooks", "Playbooks", "What to do when something breaks"},
+		{"/reports/", "Reports", "Which promises were kept, week by week"},
+		{"/inbox", "Inbox", "The local Slack: messages that were sent"},
+		{"/status", "Status", "Whether Watchtower itself works: what is taken in, scraped and sent"},
+	}
+	return slices.DeleteFunc(all, func(e entry) bool {
+		return e.Path == "/inbox" && s.o.Handlers["/inbox"] == nil && s.o.Handlers["/inbox/"] == nil
+	})
 }
 
 // moment is a time as people and machines read it.
@@ -87,12 +109,8 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, p page
 		return fmt.Errorf("render %s: no such template", p.Template)
 	}
 	l := layout{page: p, Version: s.o.Version, Primer: s.o.Primer != "", Now: s.at(s.o.Now())}
-	for _, k := range []link{{"/", "Overview", false}, {"/incidents", "Incidents", false}, {"/dashboards", "Dashboards", false}, {"/oncall", "On call", false}, {"/playbooks", "Playbooks", false}, {"/reports/", "Reports", false}, {"/inbox", "Inbox", false}, {"/status", "Status", false}} {
-		if k.Path == "/inbox" && s.o.Handlers["/inbox"] == nil && s.o.Handlers["/inbox/"] == nil {
-			continue
-		}
-		k.Current = k.Path == p.Nav
-		l.Links = append(l.Links, k)
+	for _, e := range s.entries() {
+		l.Links = append(l.Links, link{entry: e, Current: e.Path == p.Nav})
 	}
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout", l); err != nil {

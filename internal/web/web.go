@@ -54,6 +54,9 @@ type Options struct {
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
 	Status func() []Section // What /status shows.
+	// Metrics are the names of the metrics that are stored, at most so many; /graph among Handlers shows one. Nil: no metric
+	// can be found.
+	Metrics func(ctx context.Context, most int) ([]string, error)
 
 	// Handlers are mounted as they are. A path ending in a slash serves everything below it ("/api/v1/"); any other serves
 	// itself and everything below it ("/inbox", "/metrics").
@@ -122,6 +125,7 @@ type site struct {
 	templates map[string]*template.Template
 	assets    assets
 	replaying sync.Mutex // Held by the one replay that may run.
+	last      lastIndex  // What was searched last.
 }
 
 // New returns the handler of the whole site. Its only errors are faults of Options and of the embedded templates.
@@ -200,6 +204,7 @@ func (s *site) pages() http.Handler {
 		"GET /reports/{$}":               s.reports,
 		"GET /reports/{week}":            s.report,
 		"GET /primer":                    s.primer,
+		"GET /search":                    s.search,
 		"GET /status":                    s.status,
 		"GET /assets/{file}":             s.asset,
 		"GET /favicon.ico":               s.favicon,
@@ -208,6 +213,7 @@ func (s *site) pages() http.Handler {
 		"GET " + api + "corrections":     s.apiCorrections,
 		"GET " + api + "incidents":       s.apiIncidents,
 		"GET " + api + "reports/weekly":  s.apiWeekly,
+		"GET " + api + "search":          s.apiSearch,
 		"POST " + api + "replay":         s.apiReplay,
 		"GET /-/healthy":                 s.healthy,
 		"GET /-/ready":                   s.ready,

@@ -3,11 +3,11 @@
 // An Index is made of plain values and asked as often as one likes:
 //
 //	x := search.NewIndex([]search.Item{{Kind: "objectives", Name: "Sharing a post works", ID: "share-requests", Path: "/objectives/share-requests"}})
-//	r := x.Find("shar post", 10)
+//	r := x.Find("shar post", "", 10)
 //	r.Groups[0].Hits[0].Path // "/objectives/share-requests"
 //
 // A query is a list of words. An item is found if each of them is in it, in whatever order, in a name or in a text; case and
-// accents do not matter. What the query names exactly comes first, then what begins with it, then what has words that begin
+// accents do not matter, nor does the # before a number or a channel. What the query names exactly comes first, then what begins with it, then what has words that begin
 // like those of the query, then what contains them; a name counts for more than a text.
 //
 // There is no clock and no I/O here. An Index does not change and may be used by many at once.
@@ -76,7 +76,7 @@ type entry struct {
 func NewIndex(items []Item) *Index {
 	x := &Index{entries: make([]entry, len(items))}
 	for i, it := range items {
-		x.entries[i] = entry{item: it, name: fold(it.Name), id: fold(it.ID), about: fold(it.About), also: fold(it.Also), text: fold(it.Text)}
+		x.entries[i] = entry{item: it, name: fold(it.Name), id: strings.TrimPrefix(fold(it.ID), "#"), about: fold(it.About), also: fold(it.Also), text: fold(it.Text)}
 	}
 	return x
 }
@@ -87,13 +87,9 @@ type found struct {
 	cost  cost
 }
 
-// Find returns the items that a query finds, at most so many hits of each kind. An empty query finds nothing.
-func (x *Index) Find(query string, most int) Result { return x.find(query, most, "") }
-
-// FindKind is Find among the items of one kind.
-func (x *Index) FindKind(query, kind string, most int) Result { return x.find(query, most, kind) }
-
-func (x *Index) find(query string, most int, kind string) Result {
+// Find returns the items of a kind that a query finds, at most so many hits of each kind; an empty kind means all kinds. An
+// empty query finds nothing.
+func (x *Index) Find(query, kind string, most int) Result {
 	words, whole, isCut := split(query)
 	r := Result{Query: strings.Join(words.asked, " "), Cut: isCut}
 	if len(words.folded) == 0 {
@@ -152,9 +148,9 @@ func split(q string) (words query, whole string, isCut bool) {
 		q, isCut = strings.ToValidUTF8(q[:MaxQuery], ""), true
 	}
 	for _, w := range strings.Fields(q) {
-		f := strings.TrimSpace(fold(w))
+		f := strings.TrimPrefix(fold(w), "#")
 		if f == "" {
-			continue // Accents of nothing.
+			continue // Accents of nothing, or the sign alone.
 		}
 		if len(words.asked) == maxWords {
 			return words, strings.Join(words.folded, " "), true
