@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/model"
 	promconfig "github.com/prometheus/prometheus/config"
-	"github.com/prometheus/prometheus/model/labels"
 	promrules "github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
 
@@ -64,6 +64,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Handlers:    handlers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,
+		Stopping:    a.stopping,
 		Starting:    func() string { return a.engine.Restoring().String() },
 		ExternalURL: a.URL(),
 		Zone:        zone,
@@ -123,8 +124,8 @@ func (r allRules) AlertingRules() []*promrules.AlertingRule {
 }
 
 // playbookID names the playbook that an alert with these labels gets.
-func (a *App) playbookID(labels map[string]string) (string, bool) {
-	p, ok := a.playbook(labels)
+func (a *App) playbookID(of map[string]string) (string, bool) {
+	p, ok := a.playbook(of)
 	return p.ID, ok
 }
 
@@ -164,7 +165,7 @@ func (a *App) metricNames(ctx context.Context, most int) ([]string, error) {
 		return nil, fmt.Errorf("names of metrics: %w", err)
 	}
 	defer q.Close()
-	names, _, err := q.LabelValues(ctx, labels.MetricName, &storage.LabelHints{Limit: most})
+	names, _, err := q.LabelValues(ctx, model.MetricNameLabel, &storage.LabelHints{Limit: most})
 	if err != nil {
 		return nil, fmt.Errorf("names of metrics: %w", err)
 	}

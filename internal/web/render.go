@@ -30,6 +30,7 @@ type page struct {
 	Nav      string    // The path of the current entry of the navigation.
 	Is       condition // Colors the icon of the browser's tab; empty: neutral.
 	Refresh  int       // Seconds between updates; 0: the page does not change.
+	Timed    bool      // It moves with the clock: it is fetched every Refresh seconds, whether or not anything has happened.
 	Reload   int       // Seconds after which a browser without JavaScript loads the page again; 0: never.
 	Wide     bool      // It needs the width there is, for the drawings of a dashboard.
 	Query    string    // What the box of the search holds.
@@ -39,6 +40,7 @@ type page struct {
 // layout is what the templates see.
 type layout struct {
 	page
+	Live    string // The version of what it shows, below it; empty: nobody watches whether it changes.
 	Links   []link
 	Version string
 	Primer  bool // there is one to link to
@@ -108,12 +110,29 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, p page
 	if !ok {
 		return fmt.Errorf("render %s: no such template", p.Template)
 	}
+	var b bytes.Buffer
+	if seen, ok := w.(*look); ok {
+		if err := t.ExecuteTemplate(&b, "body", p.Body); err != nil {
+			return fmt.Errorf("look at %s: %w", p.Template, err)
+		}
+		seen.keep(status, p, b.Bytes())
+		return nil
+	}
 	l := layout{page: p, Version: s.o.Version, Primer: s.o.Primer != "", Now: s.at(s.o.Now())}
 	for _, e := range s.entries() {
 		l.Links = append(l.Links, link{entry: e, Current: e.Path == p.Nav})
 	}
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", l); err != nil {
+	if err := t.ExecuteTemplate(&b, "top", l); err != nil {
+		return fmt.Errorf("render %s: %w", p.Template, err)
+	}
+	from := b.Len()
+	if err := t.ExecuteTemplate(&b, "body", p.Body); err != nil {
+		return fmt.Errorf("render %s: %w", p.Template, err)
+	}
+	if p.Refresh > 0 && !p.Timed {
+		l.Live = versionOf(b.Bytes()[from:]).String()
+	}
+	if err := t.ExecuteTemplate(&b, "bottom", l); err != nil {
 		return fmt.Errorf("render %s: %w", p.Template, err)
 	}
 	h := w.Header()

@@ -2,7 +2,7 @@
 // Prometheus and Alertmanager APIs, the local Slack and the metrics of others are mounted.
 //
 // Pages are rendered on the server with html/template and work without JavaScript; one small script swaps in a newer
-// <main> every few seconds. There is no build step: what is in assets/ and templates/ is what is served.
+// <main> when a stream says that there is one. There is no build step: what is in assets/ and templates/ is what is served.
 //
 // The package knows objectives from rules. Everything else (incidents, playbooks, what is ingested and sent) it takes as
 // small structs of its own through the functions of Options, all of which may be nil: the page then says that there is
@@ -67,6 +67,9 @@ type Options struct {
 	// Starting says what a server that is not ready is doing: "restoring: 3 of 10 objectives". Nil or empty: nothing to say.
 	Starting func() string
 
+	// Stopping is closed when the server stops: pages that wait for news would keep it from closing. Nil: it never stops.
+	Stopping <-chan struct{}
+
 	ExternalURL string         // "https://watchtower.example.org": where users reach the site; for links that leave it.
 	Zone        *time.Location // Of the times on pages and of the weeks of reports. Default UTC.
 	Version     string
@@ -124,8 +127,10 @@ type site struct {
 	metrics   *metrics
 	templates map[string]*template.Template
 	assets    assets
-	replaying sync.Mutex // Held by the one replay that may run.
-	last      lastIndex  // What was searched last.
+	replaying sync.Mutex   // Held by the one replay that may run.
+	last      lastIndex    // What was searched last.
+	own       http.Handler // The routes that are the site's own.
+	live      *live
 }
 
 // New returns the handler of the whole site. Its only errors are faults of Options and of the embedded templates.
@@ -147,8 +152,9 @@ func New(o Options) (http.Handler, error) {
 	if s.templates, err = parseTemplates(s.assets); err != nil {
 		return nil, err
 	}
+	s.own, s.live = s.pages(), newLive(s.look, o.Registerer)
 	root := http.NewServeMux()
-	root.Handle("/", s.pages())
+	root.Handle("/", s.own)
 	// These stand beside what Handlers may hold at /api/watchtower/v1/incidents.
 	root.Handle("GET "+api+"incidents/{id}/postmortem", s.handle(s.apiPostmortem))
 	root.Handle("GET "+api+"incidents/{id}/burn.png", s.handle(s.apiBurn))
@@ -205,6 +211,7 @@ func (s *site) pages() http.Handler {
 		"GET /reports/{week}":            s.report,
 		"GET /primer":                    s.primer,
 		"GET /search":                    s.search,
+		"GET /events":                    s.events,
 		"GET /status":                    s.status,
 		"GET /assets/{file}":             s.asset,
 		"GET /favicon.ico":               s.favicon,

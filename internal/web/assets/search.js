@@ -90,11 +90,12 @@
     const words = found.total === 0 ? "Nothing matches" : found.total === 1 ? "1 result" : found.total + " results";
     const rest = option("/search?q=" + encodeURIComponent(query), line("name", found.total > all.length ? "Show all " + words : found.total ? words : words + " “" + query + "”"), "", "");
     rest.classList.add("all");
+    const kept = chosen()?.getAttribute("href"); // What was chosen while the answer was under way.
     list.replaceChildren(...all, rest);
-    options().forEach((o, i) => { o.id = "suggestion-" + i; o.setAttribute("aria-selected", "false"); });
-    box.removeAttribute("aria-activedescendant");
+    options().forEach((o, i) => { o.id = "suggestion-" + i; });
     list.scrollTop = 0;
     list.hidden = false;
+    choose(kept && options().find((o) => o.getAttribute("href") === kept));
     box.setAttribute("aria-expanded", "true");
     told.textContent = words;
   }
@@ -137,12 +138,14 @@
       const at = all.indexOf(chosen());
       // Beyond either end is the box itself.
       choose(e.key === "ArrowDown" ? all[at + 1] : at < 0 ? all[all.length - 1] : all[at - 1]);
-      return;
     }
-    if (e.key === "Enter" && chosen()) {
-      e.preventDefault();
-      location.href = chosen().href;
-    }
+  });
+  // Enter sends the form, and so do the keys that phones have in its place.
+  box.form.addEventListener("submit", (e) => {
+    const option = chosen();
+    if (!option) return;
+    e.preventDefault();
+    location.href = option.href;
   });
   // A press on a suggestion must not take the focus, or the list would be gone before the click.
   list.addEventListener("mousedown", (e) => e.preventDefault());
