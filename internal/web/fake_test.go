@@ -231,8 +231,8 @@ func someStatus() []Section {
 }
 
 // newSite builds a site of fakes; change alters its options.
-func newSite(t testing.TB, change func(*Options)) http.Handler {
-	t.Helper()
+func newSite(tb testing.TB, change func(*Options)) http.Handler {
+	tb.Helper()
 	o := Options{
 		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Status: someStatus,
 		Match:    func(map[string]string) (string, bool) { return "api-error-rate", true },
@@ -244,15 +244,15 @@ func newSite(t testing.TB, change func(*Options)) http.Handler {
 	}
 	h, err := New(o)
 	if err != nil {
-		t.Fatalf("New: %v", err)
+		tb.Fatalf("New: %v", err)
 	}
 	return h
 }
 
 // get asks h for a path as a browser would.
-func get(t testing.TB, h http.Handler, path string) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+func get(tb testing.TB, h http.Handler, path string) *httptest.ResponseRecorder {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodGet, path, nil)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w

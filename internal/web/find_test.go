@@ -122,7 +122,7 @@ func TestSearchAPI(t *testing.T) {
 // Whatever is asked, the answer is a page.
 func TestSearchTakesAnything(t *testing.T) {
 	site := searchable(t)
-	for _, q := range []string{strings.Repeat("a", 100_000), strings.Repeat("é ", 4000), "%00", "\xff\xfe", "<script>alert(1)</script>", `"><img src=x>`, "‮", "{{.}}", strings.Repeat("((((", 50), "\u0301\u0301"} {
+	for _, q := range []string{strings.Repeat("a", 100_000), strings.Repeat("é ", 4000), "%00", "\xff\xfe", "<script>alert(1)</script>", `"><img src=x>`, "\u202e", "{{.}}", strings.Repeat("((((", 50), "\u0301\u0301"} {
 		for _, path := range []string{"/search?q=", api + "search?q="} {
 			w := get(t, site, path+url.QueryEscape(q))
 			if w.Code != http.StatusOK || strings.Contains(w.Body.String(), "<script>alert") || strings.Contains(w.Body.String(), "<img src") {

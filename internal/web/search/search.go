@@ -147,7 +147,7 @@ func split(q string) (words query, whole string, isCut bool) {
 	if len(q) > MaxQuery {
 		q, isCut = strings.ToValidUTF8(q[:MaxQuery], ""), true
 	}
-	for _, w := range strings.Fields(q) {
+	for w := range strings.FieldsSeq(q) {
 		f := strings.TrimPrefix(fold(w), "#")
 		if f == "" {
 			continue // Accents of nothing, or the sign alone.
