@@ -243,7 +243,7 @@ func TestBrowserSearch(t *testing.T) {
 
 		// Without a choice Enter shows all; a number goes straight there.
 		do(slash, chromedp.KeyEvent("alex"+kb.Enter))
-		eventually(ctx, t, `location.search === "?q=alex" && document.querySelector("h1")?.innerText.includes("for “alex”") && document.readyState === "complete"`)
+		eventually(ctx, t, `location.search === "?q=alex" && document.querySelector("h1")?.innerText.includes("for “alex”") === true && document.readyState === "complete"`)
 		eventually(ctx, t, `document.documentElement.scrollWidth <= innerWidth && getComputedStyle(document.querySelector("mark")).backgroundColor !== "rgba(0, 0, 0, 0)"`)
 		do(slash, chromedp.KeyEvent("#122"))
 		eventually(ctx, t, `document.querySelector("#suggestions [role=option]")?.getAttribute("href") === "/incidents/122"`)
