@@ -87,6 +87,7 @@ type App struct {
 	boards      boards
 	flow        flow
 	site        http.Handler
+	stopping    chan struct{} // closed when the pages are about to close
 	selfwatch   *selfwatch.Watch
 
 	opened  config.Config                // the configuration that Open found
@@ -106,7 +107,7 @@ func Open(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a = &App{options: o, logger: logger, registry: prometheus.NewRegistry(), started: time.Now(), ready: make(chan struct{})}
+	a = &App{options: o, logger: logger, registry: prometheus.NewRegistry(), started: time.Now(), ready: make(chan struct{}), stopping: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

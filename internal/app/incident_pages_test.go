@@ -52,6 +52,11 @@ func TestFromIncidentToPostmortem(t *testing.T) {
 	w.says("/incidents/1", "<strong>Triggered.</strong>", "Sharing a post works", "Alert fires", "Notified", "burning", `href="/objectives/`+objectiveID+`"`,
 		"Roll back", "steps done", "ShareErrorBudgetBurn", "of 12h", "requests failed")
 	w.says("/oncall", "on call for every team", "there are gaps for social", "#social", "Europe/Berlin", "Sam Lee", "Alex is away", "layer weeks")
+	w.says("/search?q=sharing", `href="/objectives/`+objectiveID+`"`, `href="/incidents/1"`)
+	w.says("/api/watchtower/v1/search?q=sam", `"path":"/oncall#team-0"`)
+	w.says("/api/watchtower/v1/search?q=roll+back", `"path":"/playbooks/`, `"excerpt":"`)
+	w.says("/api/watchtower/v1/search?q=requests&kind=metrics", `"name":"requests`, `"path":"/graph?g0.expr=`)
+	w.says("/api/watchtower/v1/search?q=promises&kind=dashboards", `"path":"/dashboards/wt-overview"`)
 
 	stop := w.keep(20, 0)
 	defer stop()

@@ -22,6 +22,27 @@ func (a *App) playbookPages() []web.Playbook {
 	return pages
 }
 
+// rememberedPlaybooks returns a function that renders the playbooks only when another
+// configuration is in force, or when reviews may have become old: pages and searches ask
+// for all of them.
+func (a *App) rememberedPlaybooks() func() []web.Playbook {
+	var (
+		mu    sync.Mutex
+		of    *config.Files
+		at    time.Time
+		pages []web.Playbook
+	)
+	return func() []web.Playbook {
+		now := time.Now()
+		mu.Lock()
+		defer mu.Unlock()
+		if files := a.current.Load(); files != of || now.Sub(at) > pagingFresh {
+			of, at, pages = files, now, a.playbookPages()
+		}
+		return pages
+	}
+}
+
 func playbookPage(p playbooks.Playbook, now time.Time) web.Playbook {
 	page := web.Playbook{
 		ID: p.ID, Title: p.Title, Owner: p.Owner, Summary: p.Summary(), HTML: p.HTML(), Builtin: p.Builtin, Overdue: reviewDue(p, now),

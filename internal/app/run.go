@@ -45,8 +45,9 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 func (a *App) serveWeb(ctx context.Context) error {
+	// Open pages that wait for news would keep the server from closing.
+	defer context.AfterFunc(ctx, func() { close(a.stopping) })()
 	if a.inbox != nil {
-		// Pages that wait for news of the inbox would keep the server from closing.
 		defer context.AfterFunc(ctx, a.inbox.Close)()
 	}
 	return web.Serve(ctx, a.listener, a.site, a.opened.Web.ConfigFile, a.logger)

@@ -3,14 +3,19 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/model"
 	promconfig "github.com/prometheus/prometheus/config"
 	promrules "github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/watchtower-hub/watchtower/docs"
 	"github.com/watchtower-hub/watchtower/internal/config"
@@ -19,6 +24,9 @@ import (
 	"github.com/watchtower-hub/watchtower/notifiers"
 	"github.com/watchtower-hub/watchtower/playbooks"
 )
+
+// metricsSince is how far back a metric must have been seen to be found.
+const metricsSince = 24 * time.Hour
 
 // openSite builds the pages and mounts every API beside them.
 func (a *App) openSite(_ context.Context, files config.Files) error {
@@ -38,7 +46,8 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Reports:     web.Reports{Build: a.report, Slack: a.slackReport},
 		OnCall:      a.onCallPages(),
 		Marks:       a.serviceMarks,
-		Playbooks:   a.playbookPages,
+		Playbooks:   a.rememberedPlaybooks(),
+		Metrics:     a.metricNames,
 		Paging:      a.pagingPages(),
 		Primer:      playbooks.HTML(docs.Primer),
 		Dashboards:  a.dashboardPages(zone),
@@ -46,6 +55,7 @@ func (a *App) openSite(_ context.Context, files config.Files) error {
 		Viewers:     files.Config.Web.Viewers,
 		Reload:      a.Reload,
 		Ready:       a.isReady,
+		Stopping:    a.stopping,
 		Starting:    func() string { return a.engine.Restoring().String() },
 		ExternalURL: a.URL(),
 		Zone:        zone,
@@ -123,9 +133,30 @@ func (r allRules) AlertingRules() []*promrules.AlertingRule {
 }
 
 // playbookID names the playbook that an alert with these labels gets.
-func (a *App) playbookID(labels map[string]string) (string, bool) {
-	p, ok := a.playbook(labels)
+func (a *App) playbookID(of map[string]string) (string, bool) {
+	p, ok := a.playbook(of)
 	return p.ID, ok
+}
+
+// metricNames are the names of the metrics that have lately been stored, in order.
+func (a *App) metricNames(ctx context.Context, most int) ([]string, error) {
+	now := time.Now()
+	q, err := a.store.Querier(now.Add(-metricsSince).UnixMilli(), now.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("names of metrics: %w", err)
+	}
+	defer q.Close()
+	names, _, err := q.LabelValues(ctx, model.MetricNameLabel, &storage.LabelHints{Limit: most})
+	if err != nil {
+		return nil, fmt.Errorf("names of metrics: %w", err)
+	}
+	// The names live in the store's memory, which is gone when q is closed.
+	out := make([]string, min(most, len(names)))
+	for i := range out {
+		out[i] = strings.Clone(names[i])
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // incidents are the open alert groups as the pages show them.

@@ -22,7 +22,7 @@ type screen struct {
 }
 
 // screens are the pages that the demo has. A new page is walked, and its picture taken, once it stands here.
-func screens(incident, week string) []screen {
+func screens(incident, week, month string) []screen {
 	return []screen{
 		{name: "overview", path: "/", shows: "What we promise"},
 		{name: "objective", path: "/objectives/share-share-availability", shows: "Sharing"},
@@ -36,8 +36,9 @@ func screens(incident, week string) []screen {
 		{name: "playbook", path: "/playbooks/api-error-rate", shows: "Impact"},
 		{name: "reports", path: "/reports/", shows: "Weeks"},
 		{name: "report", path: week, shows: "The week of"},
-		{name: "report-plain", path: week + "?edition=plain", shows: "How to read this"},
-		{name: "report-month", path: month, shows: "Monthly report"},
+		{name: "report-plain", path: week + "?edition=plain", shows: "A budget is how much may fail"},
+		{name: "report-month", path: month, shows: "What cost the most"},
+		{name: "search", path: "/search?q=share", shows: "Promises"},
 		{name: "primer", path: "/primer", shows: "budget"},
 		{name: "status", path: "/status", shows: "OTLP"},
 		{name: "inbox", path: "/inbox/oncall", shows: "Firing"},
@@ -49,7 +50,7 @@ func screens(incident, week string) []screen {
 
 // pictured are the screens whose pictures docs/web.md shows.
 func pictured(name string) bool {
-	return !slices.Contains([]string{"dashboard", "dashboards", "reports", "inbox-status", "inbox-error", "error"}, name)
+	return !slices.Contains([]string{"dashboard", "dashboards", "reports", "inbox-status", "inbox-error", "error", "search", "report-month"}, name)
 }
 
 // walk opens every page in every window.
@@ -68,10 +69,14 @@ func walk(t *testing.T, address string) {
 	if len(weeks) < 2 {
 		t.Fatalf("the list of reports has %v, want this week and those before", weeks)
 	}
+	month := regexp.MustCompile(`href="(/reports/\d{4}-\d\d)"`).FindStringSubmatch(fetch(t, address+"/reports/"))
+	if month == nil {
+		t.Fatal("the list of reports has no month")
+	}
 	for _, w := range browsertest.Windows() {
 		t.Run(w.String(), func(t *testing.T) {
 			ctx := browsertest.Open(t, w)
-			for _, s := range screens(incident, weeks[1][1]) {
+			for _, s := range screens(incident, weeks[1][1], month[1]) {
 				browsertest.Go(ctx, t, address+s.path)
 				if text := browsertest.Ask[string](ctx, t, `document.body.innerText`); !strings.Contains(text, s.shows) {
 					t.Errorf("%s does not say %q:\n%s", s.path, s.shows, text)

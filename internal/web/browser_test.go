@@ -4,18 +4,16 @@ package web
 
 import (
 	"context"
-	"net/http"
+	"iter"
 	"net/http/httptest"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
-
-	"github.com/watchtower-hub/watchtower/rules"
 )
 
-// browse starts a browser of that width on a page.
+// browse starts a browser of that width on a page. Its server must be closed by a t.Cleanup that stands before: they run
+// in reverse, and a server does not close while a page listens to its stream.
 func browse(t *testing.T, width int, address string) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -55,16 +53,12 @@ func eventually(ctx context.Context, t *testing.T, condition string) {
 	}
 }
 
-// An open page follows what happens; what the reader has opened and focused stays so; a silent server is said to be one.
+// An open page follows what happens; what the reader has opened and focused stays so.
 func TestBrowserLive(t *testing.T) {
-	var current atomic.Pointer[http.Handler]
-	show := func(statuses []rules.Status, incidents func() []Incident) {
-		h := newSite(t, func(o *Options) { o.Engine, o.Incidents = fakeEngine{statuses: statuses}, incidents })
-		current.Store(&h)
-	}
-	show(aBadDay()[:2], nil)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*current.Load()).ServeHTTP(w, r) }))
-	defer server.Close()
+	b := newBoard(t, func(o *Options) { o.Incidents = nil })
+	b.show(aBadDay()[:2]...)
+	server := httptest.NewServer(b.site)
+	t.Cleanup(server.Close)
 
 	ctx := browse(t, 1280, server.URL)
 	faults := chromedp.Console(ctx)
@@ -74,12 +68,17 @@ func TestBrowserLive(t *testing.T) {
 	}
 	eventually(ctx, t, `(document.querySelector('a[href="/objectives/auth-token"]').focus(), document.getElementById("legend").open)`)
 
-	show(aBadDay(), someIncidents)
+	b.show(aBadDay()...)
 	eventually(ctx, t, `document.querySelector("h1").innerText === "We are not fine: 1 of 7 promises is broken."`)
 	eventually(ctx, t, `document.title.startsWith("We are not fine") && document.querySelector("link[rel=icon]").href.includes("broken")`)
 	eventually(ctx, t, `document.getElementById("news").innerText.includes("We are not fine")`)
 	eventually(ctx, t, `document.getElementById("legend").open && document.activeElement.getAttribute("href") === "/objectives/auth-token"`)
+	quiet(ctx, t, faults)
+}
 
+// quiet closes the browser; its console must have said nothing.
+func quiet(ctx context.Context, t *testing.T, faults iter.Seq2[chromedp.ConsoleMessage, error]) {
+	t.Helper()
 	chromedp.Cancel(ctx)
 	for message, err := range faults {
 		if err == nil {
@@ -90,7 +89,7 @@ func TestBrowserLive(t *testing.T) {
 
 func TestBrowserOffline(t *testing.T) {
 	server := httptest.NewServer(newSite(t, nil))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	ctx := browse(t, 1280, server.URL)
 	eventually(ctx, t, `document.getElementById("offline").hidden`)
 	server.CloseClientConnections()

@@ -189,7 +189,7 @@ func (s *site) dashboard(w http.ResponseWriter, r *http.Request) error {
 	if plain {
 		nav = d.Path
 	}
-	p := page{Template: "dashboard", Title: d.Title, Nav: nav, Refresh: d.Refresh, Wide: true, Body: b}
+	p := page{Template: "dashboard", Title: d.Title, Nav: nav, Refresh: d.Refresh, Timed: true, Wide: true, Body: b}
 	if r.URL.Query().Get("refresh") != "" {
 		p.Reload = d.Refresh // chosen, so it works without JavaScript, too
 	}

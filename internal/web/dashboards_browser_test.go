@@ -22,7 +22,7 @@ func holds(t *testing.T, width int, what, condition string, evaluate func(string
 // opens alone, and Escape leads back.
 func TestBrowserDashboard(t *testing.T) {
 	server := httptest.NewServer(newSite(t, func(o *Options) { o.Dashboards = someDashboards(t, 20) }))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	for _, width := range []int{1280, 390} {
 		ctx := browse(t, width, server.URL+"/dashboards")
 		if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(width), 900)); err != nil {

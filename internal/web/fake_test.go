@@ -324,8 +324,8 @@ func someMarks(_ context.Context, service string, from, _ time.Time) []viewer.Ma
 }
 
 // newSite builds a site of fakes; change alters its options.
-func newSite(t *testing.T, change func(*Options)) http.Handler {
-	t.Helper()
+func newSite(tb testing.TB, change func(*Options)) http.Handler {
+	tb.Helper()
 	o := Options{
 		Engine: fakeEngine{statuses: aBadDay()}, Incidents: someIncidents, Playbooks: somePlaybooks, Paging: somePaging, Status: someStatus,
 		Marks:    someMarks,
@@ -341,15 +341,15 @@ func newSite(t *testing.T, change func(*Options)) http.Handler {
 	}
 	h, err := New(o)
 	if err != nil {
-		t.Fatalf("New: %v", err)
+		tb.Fatalf("New: %v", err)
 	}
 	return h
 }
 
 // get asks h for a path as a browser would.
-func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+func get(tb testing.TB, h http.Handler, path string) *httptest.ResponseRecorder {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodGet, path, nil)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w

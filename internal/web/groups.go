@@ -23,7 +23,7 @@ type families struct {
 }
 
 func familiesOf(statuses []rules.Status) families {
-	f := families{members: map[string][]rules.Status{}}
+	f := families{all: make([]rules.Status, 0, len(statuses)), members: map[string][]rules.Status{}}
 	for _, s := range statuses {
 		if parent := s.Objective.Parent; parent != "" {
 			f.members[parent] = append(f.members[parent], s)

@@ -12,7 +12,7 @@ import (
 // A reader finds the open incident, reads it down to its post-mortem, and looks up who is on call: on a desk and on a phone.
 func TestBrowserFromIncidentToPostmortem(t *testing.T) {
 	server := httptest.NewServer(newSite(t, keeping(120)))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	for _, width := range []int{1280, 390} {
 		ctx := browse(t, width, server.URL)
 		if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(width), 900)); err != nil {

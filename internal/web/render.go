@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,16 +30,19 @@ type page struct {
 	Nav      string    // The path of the current entry of the navigation.
 	Is       condition // Colors the icon of the browser's tab; empty: neutral.
 	Refresh  int       // Seconds between updates; 0: the page does not change.
+	Timed    bool      // It moves with the clock: it is fetched every Refresh seconds, whether or not anything has happened.
 	Reload   int       // Seconds after which a browser without JavaScript loads the page again; 0: never.
 	Sheet    string    // A stylesheet of its own, beside app.css; empty: none.
 	Wide     bool      // It needs the width there is, for the drawings of a dashboard.
 	Drawn    bool      // It has drawings, but needs no more width than others.
+	Query    string    // What the box of the search holds.
 	Body     any
 }
 
 // layout is what the templates see.
 type layout struct {
 	page
+	Live    string // The version of what it shows, below it; empty: nobody watches whether it changes.
 	Links   []link
 	Version string
 	Primer  bool // there is one to link to
@@ -47,8 +51,28 @@ type layout struct {
 }
 
 type link struct {
-	Path, Name string
-	Current    bool
+	entry
+
+	Current bool
+}
+
+// entry is a page that the navigation leads to. About says in words of a search what is there.
+type entry struct{ Path, Name, About string }
+
+func (s *site) entries() []entry {
+	all := []entry{
+		{"/", "Overview", "Whether every promise is kept right now"},
+		{"/incidents", "Incidents", "What is broken, and what was"},
+		{"/dashboards", "Dashboards", "The promises, drawn"},
+		{"/oncall", "On call", "Who is on call, schedules and gaps"},
+		{"/playbooks", "Playbooks", "What to do when something breaks"},
+		{"/reports/", "Reports", "Which promises were kept, by week, month and quarter"},
+		{"/inbox", "Inbox", "The local Slack: messages that were sent"},
+		{"/status", "Status", "Whether Watchtower itself works: what is taken in, scraped and sent"},
+	}
+	return slices.DeleteFunc(all, func(e entry) bool {
+		return e.Path == "/inbox" && s.o.Handlers["/inbox"] == nil && s.o.Handlers["/inbox/"] == nil
+	})
 }
 
 // moment is a time as people and machines read it.
@@ -89,19 +113,32 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, p page
 	if !ok {
 		return fmt.Errorf("render %s: no such template", p.Template)
 	}
-	l := layout{page: p, Version: s.o.Version, Primer: s.o.Primer != "", Now: s.at(s.o.Now())}
-	for _, k := range []link{{"/", "Overview", false}, {"/incidents", "Incidents", false}, {"/dashboards", "Dashboards", false}, {"/oncall", "On call", false}, {"/playbooks", "Playbooks", false}, {"/reports/", "Reports", false}, {"/inbox", "Inbox", false}, {"/status", "Status", false}} {
-		if k.Path == "/inbox" && s.o.Handlers["/inbox"] == nil && s.o.Handlers["/inbox/"] == nil {
-			continue
+	var b bytes.Buffer
+	if seen, ok := w.(*look); ok {
+		if err := t.ExecuteTemplate(&b, "body", p.Body); err != nil {
+			return fmt.Errorf("look at %s: %w", p.Template, err)
 		}
-		k.Current = k.Path == p.Nav
-		l.Links = append(l.Links, k)
+		seen.keep(status, p, b.Bytes())
+		return nil
+	}
+	l := layout{page: p, Version: s.o.Version, Primer: s.o.Primer != "", Now: s.at(s.o.Now())}
+	for _, e := range s.entries() {
+		l.Links = append(l.Links, link{entry: e, Current: e.Path == p.Nav})
 	}
 	if s.plain(r) {
 		l.Plain, l.Links = true, s.viewerLinks(p.Nav)
 	}
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", l); err != nil {
+	if err := t.ExecuteTemplate(&b, "top", l); err != nil {
+		return fmt.Errorf("render %s: %w", p.Template, err)
+	}
+	from := b.Len()
+	if err := t.ExecuteTemplate(&b, "body", p.Body); err != nil {
+		return fmt.Errorf("render %s: %w", p.Template, err)
+	}
+	if p.Refresh > 0 && !p.Timed && !l.Plain { // Viewers' pages are fetched at a rate.
+		l.Live = versionOf(b.Bytes()[from:]).String()
+	}
+	if err := t.ExecuteTemplate(&b, "bottom", l); err != nil {
 		return fmt.Errorf("render %s: %w", p.Template, err)
 	}
 	h := w.Header()

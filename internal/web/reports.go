@@ -43,17 +43,24 @@ func listed() map[report.Kind]int {
 }
 
 func (s *site) reports(w http.ResponseWriter, r *http.Request) error {
-	now := s.o.Now().In(s.o.Zone)
 	b := reportsBody{Plain: s.edition(r) == plainEdition}
 	for _, k := range report.Kinds() {
 		kind := reportKind{Title: map[report.Kind]string{report.Weekly: "Weeks", report.Monthly: "Months", report.Quarterly: "Quarters"}[k]}
-		for back := range listed()[k] + 1 {
-			link, _ := s.periodLink(k.Around(now).Step(-back), s.edition(r))
-			kind.Links = append(kind.Links, link)
-		}
+		kind.Links = s.periods(k, s.edition(r))
 		b.Kinds = append(b.Kinds, kind)
 	}
 	return s.render(w, r, http.StatusOK, page{Template: "reports", Title: "Reports", Nav: "/reports/", Body: b})
+}
+
+// periods are those that the list of reports shows, the newest first.
+func (s *site) periods(k report.Kind, edition string) []periodLink {
+	links := make([]periodLink, 0, listed()[k]+1)
+	now := k.Around(s.o.Now().In(s.o.Zone))
+	for back := range listed()[k] + 1 {
+		link, _ := s.periodLink(now.Step(-back), edition)
+		links = append(links, link)
+	}
+	return links
 }
 
 // periodLink returns the link to a period's report; ok is false for one that has not begun.

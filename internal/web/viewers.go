@@ -60,11 +60,11 @@ func (s *site) viewerRoutes() map[string]handler {
 
 // viewerLinks is the navigation of a viewer.
 func (s *site) viewerLinks(current string) []link {
-	links := []link{{Path: "/", Name: "Overview"}}
+	links := []link{{entry: entry{Path: "/", Name: "Overview"}}}
 	if s.o.Dashboards != nil {
-		links = append(links, link{Path: viewer.Path(liveBoard), Name: "Live"})
+		links = append(links, link{entry: entry{Path: viewer.Path(liveBoard), Name: "Live"}})
 	}
-	links = append(links, link{Path: "/reports/", Name: "Reports"})
+	links = append(links, link{entry: entry{Path: "/reports/", Name: "Reports"}})
 	for i, l := range links {
 		links[i].Current = l.Path == current
 	}

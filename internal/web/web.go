@@ -2,7 +2,7 @@
 // Prometheus and Alertmanager APIs, the local Slack and the metrics of others are mounted.
 //
 // Pages are rendered on the server with html/template and work without JavaScript; one small script swaps in a newer
-// <main> every few seconds. There is no build step: what is in assets/ and templates/ is what is served.
+// <main> when a stream says that there is one. There is no build step: what is in assets/ and templates/ is what is served.
 //
 // The package knows objectives from rules. Everything else (incidents, playbooks, what is ingested and sent) it takes as
 // small structs of its own through the functions of Options, all of which may be nil: the page then says that there is
@@ -62,6 +62,9 @@ type Options struct {
 	// Match returns the ID of the playbook that an alert with these labels carries.
 	Match  func(labels map[string]string) (id string, ok bool)
 	Status func() []Section // What /status shows.
+	// Metrics are the names of the metrics that are stored, at most so many; /graph among Handlers shows one. Nil: no metric
+	// can be found.
+	Metrics func(ctx context.Context, most int) ([]string, error)
 
 	// Handlers are mounted as they are. A path ending in a slash serves everything below it ("/api/v1/"); any other serves
 	// itself and everything below it ("/inbox", "/metrics").
@@ -75,6 +78,9 @@ type Options struct {
 	Ready  func() bool  // Nil: ready from the start.
 	// Starting says what a server that is not ready is doing: "restoring: 3 of 10 objectives". Nil or empty: nothing to say.
 	Starting func() string
+
+	// Stopping is closed when the server stops: pages that wait for news would keep it from closing. Nil: it never stops.
+	Stopping <-chan struct{}
 
 	ExternalURL string         // "https://watchtower.example.org": where users reach the site; for links that leave it.
 	Zone        *time.Location // Of the times on pages and of the weeks of reports. Default UTC.
@@ -136,6 +142,9 @@ type site struct {
 	assets    assets
 	replaying sync.Mutex // Held by the one replay that may run.
 	wheres    wheres
+	last      lastIndex    // What was searched last.
+	own       http.Handler // The routes that are the site's own.
+	live      *live
 }
 
 // New returns the handler of the whole site. Its only errors are faults of Options and of the embedded templates.
@@ -157,8 +166,9 @@ func New(o Options) (http.Handler, error) {
 	if s.templates, err = parseTemplates(s.assets); err != nil {
 		return nil, err
 	}
+	s.own, s.live = s.pages(), newLive(s.look, o.Registerer)
 	root := http.NewServeMux()
-	root.Handle("/", s.pages())
+	root.Handle("/", s.own)
 	for pattern, h := range s.routesBeside() {
 		root.Handle(pattern, s.handle(h))
 	}
@@ -222,6 +232,8 @@ func (s *site) routes() map[string]handler {
 		"GET /reports/{$}":               s.reports,
 		"GET /reports/{period}":          s.report,
 		"GET /primer":                    s.primer,
+		"GET /search":                    s.search,
+		"GET /events":                    s.events,
 		"GET /status":                    s.status,
 		"GET /assets/{file}":             s.asset,
 		"GET /favicon.ico":               s.favicon,
@@ -230,6 +242,7 @@ func (s *site) routes() map[string]handler {
 		"GET " + api + "corrections":     s.apiCorrections,
 		"GET " + api + "incidents":       s.apiIncidents,
 		"GET " + api + "reports/{kind}":  s.apiReport,
+		"GET " + api + "search":          s.apiSearch,
 		"POST " + api + "replay":         s.apiReplay,
 		"GET /-/healthy":                 s.healthy,
 		"GET /-/ready":                   s.ready,

@@ -123,8 +123,8 @@ func TestAssetsAreKeptForEver(t *testing.T) {
 	site := newSite(t, nil)
 	page := get(t, site, "/").Body.String()
 	links := regexp.MustCompile(`/assets/[a-z-]+\.(css|js|svg)\?v=[0-9a-f]+`).FindAllString(page, -1)
-	if len(links) != 3 {
-		t.Fatalf("the page links %v, want a stylesheet, a script and an icon", links)
+	if len(links) != 4 {
+		t.Fatalf("the page links %v, want a stylesheet, two scripts and an icon", links)
 	}
 	for _, link := range links {
 		w := get(t, site, link)
