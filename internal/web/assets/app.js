@@ -136,14 +136,14 @@
     opened.onerror = () => { if (stream === opened) deaf(); };
   }
 
-  function hush() {
+  function stopListening() {
     stream?.close();
     stream = null;
     heard = 0;
   }
 
   function deaf() {
-    hush();
+    stopListening();
     askIn(1);
   }
 
@@ -211,7 +211,7 @@
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
-      hush();
+      stopListening();
       clearTimeout(asking);
       return;
     }
