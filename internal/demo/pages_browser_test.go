@@ -38,7 +38,7 @@ func screens(incident, week, month string) []screen {
 		{name: "report", path: week, shows: "The week of"},
 		{name: "report-plain", path: week + "?edition=plain", shows: "A budget is how much may fail"},
 		{name: "report-month", path: month, shows: "What cost the most"},
-		{name: "search", path: "/search?q=share", shows: "Promises"},
+		{name: "search", path: "/search?q=share", shows: "results for"},
 		{name: "primer", path: "/primer", shows: "budget"},
 		{name: "status", path: "/status", shows: "OTLP"},
 		{name: "inbox", path: "/inbox/oncall", shows: "Firing"},
@@ -58,12 +58,15 @@ func walk(t *testing.T, address string) {
 	t.Helper()
 	var incident string
 	until(t, 3*time.Minute, "the bad release becomes an incident with its page", func() bool {
-		m := regexp.MustCompile(`href="(/incidents/\d+)"`).FindStringSubmatch(fetch(t, address+"/incidents"))
-		if m == nil || !strings.Contains(fetch(t, address+"/inbox/oncall"), "Firing") {
+		if !strings.Contains(fetch(t, address+"/inbox/oncall"), "Firing") {
 			return false
 		}
-		incident = m[1]
-		return true
+		for _, m := range regexp.MustCompile(`href="(/incidents/\d+)"`).FindAllStringSubmatch(fetch(t, address+"/incidents"), -1) {
+			if strings.Contains(fetch(t, address+m[1]), "Sharing a post works") {
+				incident = m[1]
+			}
+		}
+		return incident != ""
 	})
 	weeks := regexp.MustCompile(`href="(/reports/\d{4}-W\d+)"`).FindAllStringSubmatch(fetch(t, address+"/reports/"), -1)
 	if len(weeks) < 2 {
