@@ -48,9 +48,9 @@ func screens(incident, week, month string) []screen {
 	}
 }
 
-// pictured are the screens whose pictures docs/web.md shows.
+// pictured are the screens whose pictures the docs show.
 func pictured(name string) bool {
-	return !slices.Contains([]string{"dashboard", "dashboards", "reports", "inbox-status", "inbox-error", "error", "search", "report-month"}, name)
+	return !slices.Contains([]string{"dashboard", "dashboards", "reports", "inbox-status", "inbox-error", "error", "search", "report-month", "primer"}, name)
 }
 
 // walk opens every page in every window.
