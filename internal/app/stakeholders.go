@@ -33,7 +33,8 @@ type spokesman struct {
 	app     *App
 	channel string
 	every   time.Duration
-	failed  map[string]failure // by the ID of an update; of run's goroutine alone
+	failed  map[string]failure    // by the ID of an update; of run's goroutine alone
+	stale   map[string]*staleWord // by ts, those that still say what is over; likewise
 }
 
 // failure is an update that could not be sent: how often, and when it is tried again.
@@ -42,11 +43,25 @@ type failure struct {
 	again time.Time
 }
 
+// next counts a failure and says when the next try is.
+func (f failure) next(now time.Time) failure {
+	return failure{f.times + 1, now.Add(min(firstTry<<min(f.times, 8), lastTry))}
+}
+
+// staleWord is a message that is to say something else, and could not be changed yet. A
+// restart forgets it: what is over stands below it, too.
+type staleWord struct {
+	failure
+
+	word  slack.Word
+	until time.Time
+}
+
 // openStakeholders makes ready what tells stakeholders, if they have a channel.
 func (a *App) openStakeholders(_ context.Context, files config.Files) error {
 	conf := files.Config.Notifiers.Slack
 	if every := time.Duration(conf.StakeholderUpdates); conf.StakeholderChannel != "" && every > 0 {
-		a.spokesman = &spokesman{app: a, channel: conf.StakeholderChannel, every: every, failed: map[string]failure{}}
+		a.spokesman = &spokesman{app: a, channel: conf.StakeholderChannel, every: every, failed: map[string]failure{}, stale: map[string]*staleWord{}}
 	}
 	return nil
 }
@@ -92,6 +107,7 @@ func (s *spokesman) look(ctx context.Context, now time.Time) time.Time {
 		}
 	}
 	sooner(next)
+	sooner(s.freshen(ctx, now))
 	place := s.app.turn()
 	for _, u := range due {
 		at := u.At.Add(place.wait(s.failed[u.ID].times))
@@ -132,16 +148,41 @@ func (s *spokesman) tell(ctx context.Context, u bulletin.Update, second bool, no
 	s.note(ctx, u, cmp.Or(u.Message, ts), now)
 	if u.Instead != nil {
 		instead := slack.Word{ID: u.ID, Channel: channelID, Headline: u.Instead.Headline, Lines: u.Instead.Lines}
-		if err := s.app.slack.Rewrite(call, u.Message, instead); err != nil {
-			s.app.logger.Warn("a bulletin still says what is over", "channel", s.channel, "err", err)
-		}
+		s.rewrite(call, u.Message, &staleWord{word: instead, until: now.Add(toldFor)}, now)
 	}
 }
 
+// rewrite changes a message, or notes that it is to be tried again.
+func (s *spokesman) rewrite(ctx context.Context, ts string, w *staleWord, now time.Time) {
+	err := s.app.slack.Rewrite(ctx, ts, w.word)
+	if err == nil || now.After(w.until) {
+		delete(s.stale, ts)
+	} else {
+		w.failure = w.next(now)
+		s.stale[ts] = w
+	}
+	if err != nil {
+		s.app.logger.Warn("a bulletin still says what is over", "channel", s.channel, "try", w.times, "given_up", now.After(w.until), "err", err)
+	}
+}
+
+// freshen changes what could not be changed before, and returns when to look again.
+func (s *spokesman) freshen(ctx context.Context, now time.Time) (again time.Time) {
+	for ts, w := range s.stale {
+		if !w.again.After(now) {
+			call, cancel := context.WithTimeout(ctx, callTime)
+			s.rewrite(call, ts, w, now)
+			cancel()
+		}
+		if s.stale[ts] != nil && (again.IsZero() || w.again.Before(again)) {
+			again = w.again
+		}
+	}
+	return again
+}
+
 func (s *spokesman) fails(u bulletin.Update, err error) {
-	f := s.failed[u.ID]
-	f.again = time.Now().Add(min(firstTry<<min(f.times, 8), lastTry))
-	f.times++
+	f := s.failed[u.ID].next(time.Now())
 	s.failed[u.ID] = f
 	s.app.logger.Error("stakeholders were not told, which is tried again", "channel", s.channel, "stage", u.Stage, "try", f.times, "err", err)
 }

@@ -59,9 +59,14 @@ func TestStakeholdersAreTold(t *testing.T) {
 
 	w.stop()
 	w.start()
+	w.app.Inbox().Fail("chat.update", inbox.Fault{Status: http.StatusServiceUnavailable, Times: -1})
 	stop := w.keep(20, 0)
 	defer stop()
 	w.status("the end is not told", below("✅ “Sharing a post works” holds again, since "))
+	if m := w.status("the bulletin is gone", func(m inbox.Message) bool { return m.TS == bulletin.TS }); !strings.HasPrefix(m.Text, "🔴") {
+		t.Errorf("the bulletin says %s, although it cannot be changed", m.Text)
+	}
+	w.app.Inbox().Heal()
 	w.status("the bulletin still says that it does not hold", func(m inbox.Message) bool {
 		return m.TS == bulletin.TS && strings.HasPrefix(m.Text, "✅ “Sharing a post works” holds again") && strings.Contains(string(m.Blocks), "attempts failed.")
 	})
