@@ -41,7 +41,7 @@ func (g Graph) Hover(write func(line int, v float64) string) string {
 	}
 	slices.Sort(moments)
 	length := g.To.Sub(g.From)
-	layout := hoverLayout(length)
+	layout := TimeLayout(length)
 	h := hovered{X: make([]int, len(moments)), T: make([]string, len(moments)), Series: []hoverLine{}}
 	for i, ms := range moments {
 		at[ms] = i
@@ -64,8 +64,8 @@ func (g Graph) Hover(write func(line int, v float64) string) string {
 // shows tells whether a point lies in the time shown.
 func (g *Graph) shows(p Point) bool { return !p.At.Before(g.From) && !p.At.After(g.To) }
 
-// hoverLayout is how times are written so that neighbors differ.
-func hoverLayout(length time.Duration) string {
+// TimeLayout is how the times of a stretch are written so that neighbors differ.
+func TimeLayout(length time.Duration) string {
 	switch {
 	case length <= time.Hour:
 		return "15:04:05"
@@ -81,7 +81,7 @@ func hoverLayout(length time.Duration) string {
 func (h Heat) Hover(most int) string {
 	loc := cmp.Or(h.Location, time.UTC)
 	length := h.To.Sub(h.From)
-	layout := hoverLayout(length)
+	layout := TimeLayout(length)
 	out := hovered{}
 	at := map[int64]int{}
 	for t := h.From; !t.After(h.To); t = t.Add(h.Step) {

@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/watchtower-hub/watchtower/dashboards"
+	"github.com/watchtower-hub/watchtower/internal/browsertest"
 	"github.com/watchtower-hub/watchtower/rules"
 )
 
@@ -192,40 +193,14 @@ func everyDashboardShowsData(t *testing.T, address string, tells *told) {
 		until(t, 5*time.Minute, "the incident ends", func() bool { return tells.find(regexp.MustCompile(`(Resolved: )`)) != "" })
 	}
 	for _, width := range []int64{1280, 390} {
-		ctx := open(t, width)
-		said := chromedp.Console(ctx)
+		ctx := browsertest.Open(t, browsertest.Window{Width: width})
 		for _, path := range paths {
 			look(ctx, t, address, path, width)
 		}
 		if *screenshots != "" {
 			shoot(ctx, t, address, width)
 		}
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Errorf("close the browser: %v", err)
-		}
-		for message, err := range said {
-			if err == nil {
-				t.Errorf("at %d pixels the console says: %v", width, message)
-			}
-		}
 	}
-}
-
-// open starts a headless Chromium with a window of that width.
-func open(t *testing.T, width int64) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", true),
-		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(stop)
-	ctx, leave := chromedp.NewContext(ctx)
-	t.Cleanup(leave)
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900)); err != nil {
-		t.Fatalf("open a browser; it needs Chromium: %v", err)
-	}
-	return ctx
 }
 
 // look opens a dashboard and checks what is seen of it.

@@ -164,12 +164,12 @@ func (s *site) drawBalance(st rules.Status, b rules.Balance, marks []viewer.Mark
 	d := drawn("budget", g)
 	d.explainBalance(st.Objective, b, len(marks))
 	d.Columns = []string{"When", "Budget left"}
-	d.number(s.o.Zone, numbersLayout(now.Sub(begin)), len(b.Points), func(i int) (time.Time, []string) {
+	d.number(s.o.Zone, charts.TimeLayout(now.Sub(begin)), len(b.Points), func(i int) (time.Time, []string) {
 		return b.Points[i].At, []string{budgetWords(b.Points[i].Left)}
 	})
 	for i := len(b.Ahead) / 4; i > 0 && i < len(b.Ahead); i += len(b.Ahead) / 4 {
 		a := b.Ahead[i]
-		d.Rows = append(d.Rows, numbersRow{a.At.In(s.o.Zone).Format(numbersLayout(end.Sub(begin))), []string{"forecast: " + bandWords(a)}})
+		d.Rows = append(d.Rows, numbersRow{a.At.In(s.o.Zone).Format(charts.TimeLayout(end.Sub(begin))), []string{"forecast: " + bandWords(a)}})
 	}
 	return d
 }

@@ -62,18 +62,6 @@ func (d *drawing) number(zone *time.Location, layout string, n int, row func(i i
 	}
 }
 
-// numbersLayout is how the times of a graph's numbers are written.
-func numbersLayout(length time.Duration) string {
-	switch {
-	case length <= time.Hour:
-		return "15:04:05"
-	case length <= 24*time.Hour:
-		return "Mon 15:04"
-	default:
-		return "Mon 2 Jan, 15:04"
-	}
-}
-
 // marks are the incidents and changes of a service in a time.
 func (s *site) marks(ctx context.Context, service string, from, to time.Time) []viewer.Mark {
 	if s.o.Marks == nil {
