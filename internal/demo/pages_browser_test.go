@@ -58,15 +58,12 @@ func walk(t *testing.T, address string) {
 	t.Helper()
 	var incident string
 	until(t, 3*time.Minute, "the bad release becomes an incident with its page", func() bool {
-		if !strings.Contains(fetch(t, address+"/inbox/oncall"), "Firing") {
-			return false
-		}
 		for _, m := range regexp.MustCompile(`href="(/incidents/\d+)"`).FindAllStringSubmatch(fetch(t, address+"/incidents"), -1) {
 			if strings.Contains(fetch(t, address+m[1]), "Sharing a post works") {
 				incident = m[1]
 			}
 		}
-		return incident != ""
+		return incident != "" && strings.Contains(fetch(t, address+"/inbox/oncall"), "Firing")
 	})
 	weeks := regexp.MustCompile(`href="(/reports/\d{4}-W\d+)"`).FindAllStringSubmatch(fetch(t, address+"/reports/"), -1)
 	if len(weeks) < 2 {
