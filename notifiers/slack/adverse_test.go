@@ -80,7 +80,8 @@ func TestCallForHelpOutlivesItsIncident(t *testing.T) {
 		})
 		r.deliver(click(page, button(t, page, actionEscalate), "U0SAM"))
 		time.Sleep(5 * time.Second)
-		// The next try of what Slack did not take, and with it of all else, may be longer away than rig.notify waits.
+		// The next try of what Slack did not take, and with it of all else, may be longer away than rig.notify waits. Then
+		// the end is told, whether or not the call is refused again and again.
 		if retry, err := r.try(group{reason: notify.ReasonAllAlertsResolved}, time.Minute, ends(a, time.Now())); err != nil {
 			t.Fatalf("Notify = %v, %v", retry, err)
 		}

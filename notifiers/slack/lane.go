@@ -191,7 +191,10 @@ func (l *lane) pick(now time.Time) *row {
 func (rec *record) head(now time.Time) *row {
 	due := func(r *row) bool { return !r.nextAt.After(now) }
 	if rec.ts != "" && (len(rec.rows) == 0 || !rec.rows[0].flying) {
-		if i := slices.IndexFunc(rec.thread, func(r *row) bool { return r.urgent() && due(r) }); i >= 0 {
+		overtakes := func(r *row) bool {
+			return due(r) && (len(rec.rows) == 0 && r.urgent() || len(rec.rows) > 0 && r.overtakes(rec.rows[0]))
+		}
+		if i := slices.IndexFunc(rec.thread, overtakes); i >= 0 {
 			return rec.thread[i]
 		}
 	}
@@ -216,12 +219,16 @@ func (rec *record) head(now time.Time) *row {
 // urgent is a call for help: it waits for no edit, of its own page or of others.
 func (r *row) urgent() bool { return r.payload.Said && r.payload.Broadcast }
 
+// overtakes tells that a call for help goes before another row. One that Slack did not take lets those pass that were
+// tried less often: else a single message that Slack refuses would hold up the whole channel.
+func (r *row) overtakes(other *row) bool {
+	return r.urgent() && !other.urgent() && r.attempts <= other.attempts
+}
+
 // rank orders the rows that could be sent now.
 func (r *row) rank() int {
 	switch {
-	case r.urgent():
-		return 0
-	case r.kind == kindPage:
+	case r.kind == kindPage, r.urgent():
 		return 1
 	case r.kind == kindPicture:
 		return 2
@@ -235,6 +242,9 @@ func (r *row) before(other *row, now time.Time) bool {
 		return due
 	} else if !due {
 		return r.nextAt.Before(other.nextAt)
+	}
+	if r.overtakes(other) || other.overtakes(r) {
+		return r.overtakes(other)
 	}
 	if a, b := r.rank(), other.rank(); a != b {
 		return a < b
