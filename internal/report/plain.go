@@ -70,7 +70,7 @@ func (row Row) PlainWords() string {
 		sentences = append(sentences, row.Sentence)
 	}
 	if row.Achieved != nil {
-		sentences = append(sentences, row.AchievedWords()+" worked, "+Target(row.Target)+" was promised"+row.since())
+		sentences = append(sentences, row.AchievedWords()+" "+row.unit.fine()+", "+Target(row.Target)+" was promised"+row.since())
 	}
 	if row.Worst != nil {
 		sentences = append(sentences, "the worst hour was "+row.Worst.When()+": "+row.unit.failed(row.Worst.Bad, row.Worst.Total))

@@ -149,6 +149,20 @@ func (u unit) verb(some string) string {
 	}
 }
 
+// fine says what became of the rest: "99.97% worked".
+func (u unit) fine() string {
+	switch u.kind {
+	case waits:
+		return "were fast enough"
+	case times:
+		return "were good"
+	case ratio:
+		return "of the time was good"
+	default:
+		return "worked"
+	}
+}
+
 // about says a number of seconds in the unit that suits it: "about 3 hours".
 func about(secs float64) string { return "about " + spell(secs) }
 

@@ -144,6 +144,9 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b := s.reportBody(built, team, s.edition(r))
+	if s.plain(r) {
+		b.Editions = nil // There is but one for viewers.
+	}
 	name := "report"
 	if s.edition(r) == plainEdition {
 		name = "report-plain"
