@@ -44,7 +44,7 @@ func burnedMost(rows []Row) []Burned {
 func (b *Burned) explain(c *Circumstances) {
 	b.Why, b.Incidents = oneLine(c.Why[b.ID]), nil
 	for _, in := range c.Incidents {
-		if slices.Contains(in.Objectives, b.ID) {
+		if in.about(b.ID) {
 			b.Incidents = append(b.Incidents, in.Number)
 		}
 	}

@@ -47,7 +47,13 @@ func (r *Report) Tell(c Circumstances) {
 	r.whole = &c
 	zones := zonesOf(c.Zones, r.From.Location())
 	r.addIncidents(c.Incidents, zones)
-	r.Quality = qualityOf(c.Incidents, r.Span())
+	var missed []string
+	for _, row := range r.Rows() {
+		if row.Outcome == Missed {
+			missed = append(missed, row.ID)
+		}
+	}
+	r.Quality = qualityOf(c.Incidents, r.Span(), missed)
 	r.OnCall = loadsOf(c, r.Span(), zones)
 	r.FollowUps = c.FollowUps
 	for i := range r.Burned {

@@ -32,6 +32,11 @@ type Incident struct {
 	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
 }
 
+// about tells whether an incident was about an objective, or about a group of it.
+func (in Incident) about(id string) bool {
+	return slices.ContainsFunc(in.Objectives, func(o string) bool { return o == id || strings.HasPrefix(o, id+":") })
+}
+
 // Answers is how much came in the period, and how fast it was answered. Pages, Night and the means are about incidents that
 // began in it.
 type Answers struct {

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/chart"
@@ -53,7 +52,7 @@ func (b Burned) chart(r Report) (c chart.Chart, ok bool) {
 func (r Report) shaded(id string) []chart.Span {
 	var out []chart.Span
 	for _, in := range r.Incidents {
-		if !slices.Contains(in.Objectives, id) {
+		if !in.about(id) {
 			continue
 		}
 		to := in.ResolvedAt

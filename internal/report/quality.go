@@ -25,6 +25,8 @@ type Noisy struct {
 	Title string `json:"title"`
 	Team  string `json:"team,omitempty"`
 	Pages int    `json:"pages"`
+	// Needed tells that a promise that it was about was broken: the page was right, and reached nobody who could act.
+	Needed bool `json:"needed"`
 }
 
 const (
@@ -37,8 +39,8 @@ const (
 	mostNoisy, noisyFrom = 3, 2
 )
 
-// qualityOf judges the pages that began in a period; nil if there was none.
-func qualityOf(list []Incident, p Period) *Quality {
+// qualityOf judges the pages that began in a period, by the promises that were broken in it; nil if there was none.
+func qualityOf(list []Incident, p Period, missed []string) *Quality {
 	var q Quality
 	ended := map[string]time.Time{} // by group
 	unheeded := map[string]*Noisy{}
@@ -68,6 +70,9 @@ func qualityOf(list []Incident, p Period) *Quality {
 			unheeded[group] = &Noisy{Title: oneLine(in.Title), Team: in.Team}
 		}
 		unheeded[group].Pages++
+		if slices.ContainsFunc(missed, in.about) {
+			unheeded[group].Needed = true
+		}
 	}
 	if q.Pages == 0 {
 		return nil
@@ -123,6 +128,9 @@ func (q Quality) Words() string {
 
 // Words says what to do about it.
 func (n Noisy) Words() string {
+	if n.Needed {
+		return fmt.Sprintf("%s paged %s and nobody acted on it, although the promise was broken: see whether it reaches somebody who can act, and whether its playbook helps.", n.Title, often(n.Pages))
+	}
 	return fmt.Sprintf("%s paged %s and nobody acted on it: change its threshold, make it a ticket, or give it a playbook that helps.", n.Title, often(n.Pages))
 }
 
