@@ -42,7 +42,7 @@ func burnedMost(rows []Row) []Burned {
 
 // explain adds what is known around it.
 func (b *Burned) explain(c *Circumstances) {
-	b.Why, b.Incidents = oneLine(c.Why[b.ID]), nil
+	b.Why, b.Incidents = strings.Replace(oneLine(c.Why[b.ID]), "The failed", "the failed", 1), nil // It goes on a sentence.
 	for _, in := range c.Incidents {
 		if in.about(b.ID) {
 			b.Incidents = append(b.Incidents, in.Number)
@@ -88,7 +88,7 @@ func list(words []string) string {
 func (b Burned) words() string {
 	parts := []string{b.SpentWords(), b.Sentence}
 	if b.Why != "" {
-		parts = append(parts, "in the worst hour: "+strings.TrimSuffix(b.Why, "."))
+		parts = append(parts, "in the worst hour "+strings.TrimSuffix(b.Why, "."))
 	}
 	if n := b.NumberWords(); n != "" {
 		parts = append(parts, n)
