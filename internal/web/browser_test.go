@@ -92,8 +92,6 @@ func TestBrowserOffline(t *testing.T) {
 	t.Cleanup(server.Close)
 	ctx := browse(t, 1280, server.URL)
 	eventually(ctx, t, `document.getElementById("offline").hidden`)
-	server.CloseClientConnections()
-	server.Config.Handler = nil
 	server.Listener.Close()
 	server.CloseClientConnections()
 	eventually(ctx, t, `document.getElementById("offline").innerText.startsWith("Watchtower does not answer. This is what it knew at Thu 19 Nov 2026")`)
