@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/watchtower-hub/watchtower/internal/bulletin"
@@ -25,6 +26,8 @@ const (
 	// firstTry is the wait after a message that Slack did not take; it doubles up to
 	// lastTry.
 	firstTry, lastTry = 15 * time.Second, 5 * time.Minute
+	// lookTimes is how often we look for what may have been told: about an hour.
+	lookTimes = 15
 )
 
 // spokesman tells stakeholders in plain words how incidents go. What was told is in the
@@ -39,13 +42,16 @@ type spokesman struct {
 
 // failure is an update that could not be sent: how often, and when it is tried again.
 type failure struct {
-	times int
-	again time.Time
+	times  int
+	again  time.Time
+	update bulletin.Update
 }
 
 // next counts a failure and says when the next try is.
 func (f failure) next(now time.Time) failure {
-	return failure{f.times + 1, now.Add(min(firstTry<<min(f.times, 8), lastTry))}
+	f.again = now.Add(min(firstTry<<min(f.times, 8), lastTry))
+	f.times++
+	return f
 }
 
 // staleWord is a message that is to say something else, and could not be changed yet. A
@@ -108,6 +114,11 @@ func (s *spokesman) look(ctx context.Context, now time.Time) time.Time {
 	}
 	sooner(next)
 	sooner(s.freshen(ctx, now))
+	claimed, later := s.reclaim(ctx, due, now)
+	if claimed {
+		return now // Other things are due than before.
+	}
+	sooner(later)
 	place := s.app.turn()
 	for _, u := range due {
 		at := u.At.Add(place.wait(s.failed[u.ID].times))
@@ -181,8 +192,42 @@ func (s *spokesman) freshen(ctx context.Context, now time.Time) (again time.Time
 	return again
 }
 
+// reclaim looks for what may have been said although its answer was lost, and is not due any more: without a note that
+// people read it, nobody would tell them the end. It returns whether it found something, and when to look again.
+func (s *spokesman) reclaim(ctx context.Context, due []bulletin.Update, now time.Time) (found bool, again time.Time) {
+	for id, f := range s.failed {
+		u := f.update
+		if slices.ContainsFunc(due, func(d bulletin.Update) bool { return d.ID == id }) {
+			continue
+		}
+		if !f.again.After(now) {
+			call, cancel := context.WithTimeout(ctx, callTime)
+			ts, err := s.app.slack.Said(call, slack.Word{ID: id, Channel: s.channel, Thread: u.Message, Since: u.At})
+			cancel()
+			switch {
+			case err != nil && f.times < lookTimes:
+				s.failed[id] = f.next(now)
+			case err != nil:
+				s.app.logger.Warn("it is not known whether stakeholders were told before it was over", "channel", s.channel, "stage", u.Stage, "err", err)
+				delete(s.failed, id)
+			default:
+				delete(s.failed, id)
+				if ts != "" {
+					s.note(ctx, u, cmp.Or(u.Message, ts), now)
+					found = true
+				}
+			}
+		}
+		if f, waits := s.failed[id]; waits && (again.IsZero() || f.again.Before(again)) {
+			again = f.again
+		}
+	}
+	return found, again
+}
+
 func (s *spokesman) fails(u bulletin.Update, err error) {
 	f := s.failed[u.ID].next(time.Now())
+	f.update = u
 	s.failed[u.ID] = f
 	s.app.logger.Error("stakeholders were not told, which is tried again", "channel", s.channel, "stage", u.Stage, "try", f.times, "err", err)
 }

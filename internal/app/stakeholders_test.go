@@ -80,6 +80,33 @@ func TestStakeholdersAreTold(t *testing.T) {
 	}
 }
 
+// TestStakeholdersAreToldTheEndOfWhatSlackTookInSilence: Slack took a bulletin, its answer was lost, and all was over before
+// the next try. People read the bulletin, so they are told the end.
+func TestStakeholdersAreToldTheEndOfWhatSlackTookInSilence(t *testing.T) {
+	w := newWorld(t, map[string]string{
+		"watchtower.yaml": strings.TrimSpace(baseConfig) + "\nnotifiers: {slack: {stakeholder_channel: \"#status\"}}\n",
+		"slos/share.yaml": shareSpec,
+	})
+	w.app.Inbox().Fail("chat.postMessage", inbox.Fault{Status: http.StatusGatewayTimeout, Performed: true, Times: -1})
+	w.crossThreshold()
+	bulletin := w.status("no bulletin", func(m inbox.Message) bool { return strings.HasPrefix(m.Text, "🔴") })
+	stop := w.keep(20, 0)
+	defer stop()
+	for end := time.Now().Add(deadline); len(w.app.incidents()) > 0 || len(w.app.incidentLog.List(incidents.Filter{Service: "share"})) == 0; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it never ends: %+v", w.app.incidents())
+		}
+	}
+	w.app.Inbox().Heal()
+	w.status("the bulletin still says that it does not hold", func(m inbox.Message) bool {
+		return m.TS == bulletin.TS && strings.HasPrefix(m.Text, "✅ “Sharing a post works” holds again")
+	})
+	all, err := w.app.Inbox().Messages(t.Context(), "#status")
+	if err != nil || len(all) != 2 {
+		t.Errorf("%v; told are %+v, want the bulletin and its end", err, all)
+	}
+}
+
 // TestUpdatesByHandAlone says nothing by itself.
 func TestUpdatesByHandAlone(t *testing.T) {
 	w := newWorld(t, map[string]string{

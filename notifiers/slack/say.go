@@ -91,6 +91,19 @@ func (s *Slack) Say(ctx context.Context, w Word) (channelID, ts string, err erro
 	return got.channelID, got.ts, nil
 }
 
+// Said returns where something was said since w.Since, by its ID; "" if it was not. The error says why that is not known.
+func (s *Slack) Said(ctx context.Context, w Word) (ts string, err error) {
+	hit, ok, f := s.own().find(ctx, place{channel: w.Channel, threadTS: w.Thread}, w.ID, w.Since)
+	switch {
+	case ok:
+		return hit.ts, nil
+	case f != nil:
+		return "", fmt.Errorf("slack channel %q: %w", w.Channel, f)
+	default:
+		return "", nil
+	}
+}
+
 // Rewrite replaces what was said before, at the ts that Say returned.
 func (s *Slack) Rewrite(ctx context.Context, ts string, w Word) error {
 	if _, f := s.own().edit(ctx, place{channel: w.Channel, ts: ts}, post{id: w.ID, msg: w.message()}); f != nil {
