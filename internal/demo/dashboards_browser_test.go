@@ -91,6 +91,15 @@ func until(t *testing.T, patience time.Duration, what string, holds func() bool)
 
 func fetch(t *testing.T, address string) string {
 	t.Helper()
+	status, body := ask(t, address)
+	if status != http.StatusOK {
+		t.Fatalf("%s answers %d", address, status)
+	}
+	return body
+}
+
+func ask(t *testing.T, address string) (status int, body string) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -100,11 +109,11 @@ func fetch(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s answers %d (%v)", address, resp.StatusCode, err)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", address, err)
 	}
-	return string(body)
+	return resp.StatusCode, string(text)
 }
 
 var (
