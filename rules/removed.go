@@ -68,6 +68,10 @@ type lastWords struct {
 	Budgeting Budgeting         `json:"budgeting"`
 	SLI       SLI               `json:"sli"`
 	Labels    map[string]string `json:"labels,omitempty"`
+	Policy    map[State]string  `json:"policy,omitempty"`
+	GroupBy   []string          `json:"group_by,omitempty"`
+	Parent    string            `json:"parent,omitempty"`
+	Group     map[string]string `json:"group,omitempty"`
 }
 
 // lastCalendar is a calendar with the name of its time zone, which no time has in JSON.
@@ -78,8 +82,18 @@ type lastCalendar struct {
 	Zone  string `json:"zone"`
 }
 
-func (o Objective) lastWords() (string, error) {
-	w := lastWords{o.Service, o.SLO, o.Promise, o.Team, o.Meaning, o.Events, o.Target, o.Period, nil, o.Budgeting, o.SLI, o.Labels}
+// objective is what the books remember of an objective. Of its groups nothing counts any more.
+func (k knownObjective) objective(id string) Objective {
+	o := Recall(id, k.text)
+	o.GroupBy = nil
+	return o
+}
+
+// Record writes what a report needs of an objective, for [Recall].
+func (o Objective) Record() (string, error) {
+	w := lastWords{
+		o.Service, o.SLO, o.Promise, o.Team, o.Meaning, o.Events, o.Target, o.Period, nil, o.Budgeting, o.SLI, o.Labels, o.Policy, o.GroupBy, o.Parent, o.Group,
+	}
 	if c := o.Calendar; c != nil {
 		w.Calendar = &lastCalendar{c.Unit, c.Count, c.Start.Format(time.DateTime), c.Start.Location().String()}
 	}
@@ -87,15 +101,15 @@ func (o Objective) lastWords() (string, error) {
 	return string(text), err
 }
 
-// objective is what the books remember of an objective. What cannot be read is left out.
-func (k knownObjective) objective(id string) Objective {
+// Recall reads what Record wrote. What cannot be read is left out.
+func Recall(id, record string) Objective {
 	var w lastWords
-	if json.Unmarshal([]byte(k.text), &w) != nil {
+	if json.Unmarshal([]byte(record), &w) != nil {
 		return Objective{ID: id, Promise: id}
 	}
 	o := Objective{
 		ID: id, Service: w.Service, SLO: w.SLO, Promise: w.Promise, Team: w.Team, Meaning: w.Meaning, Events: w.Events, Target: w.Target,
-		Period: w.Period, Budgeting: w.Budgeting, SLI: w.SLI, Labels: w.Labels,
+		Period: w.Period, Budgeting: w.Budgeting, SLI: w.SLI, Labels: w.Labels, Policy: w.Policy, GroupBy: w.GroupBy, Parent: w.Parent, Group: w.Group,
 	}
 	if c := w.Calendar; c != nil {
 		if zone, err := time.LoadLocation(c.Zone); err == nil {
@@ -115,7 +129,7 @@ func (b *books) noteObjectives(ctx context.Context, all []Objective, now time.Ti
 	news := map[string]knownObjective{}
 	promised := map[string]bool{}
 	for _, o := range all {
-		text, err := o.lastWords()
+		text, err := o.Record()
 		if err != nil {
 			return fmt.Errorf("remember objective %q: %w", o.ID, err)
 		}

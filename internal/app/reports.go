@@ -26,62 +26,139 @@ const (
 	// settleTime is how long after a period its figures may still change: samples come
 	// late, and peers tell each other what happened.
 	settleTime = time.Hour
+	// whyWait is how long after it we go on asking where its failures came from.
+	whyWait = 24 * time.Hour
+	// keepEvery is how often we look whether a period has ended.
+	keepEvery = 10 * time.Minute
 )
 
 // openReports makes the tables of reports.
 func (a *App) openReports(ctx context.Context, files config.Files) error {
-	a.reports = &reports{app: a, conf: files.Config.Reports}
-	return tables.Schema{Of: "report", Table: "report_schema", Steps: []string{
+	conf := files.Config.Reports
+	zone, err := conf.Weekly.Location()
+	if err != nil {
+		return err
+	}
+	a.reports = &reports{app: a, conf: conf, zone: zone}
+	err = tables.Schema{Of: "report", Table: "report_schema", Steps: []string{
 		`CREATE TABLE report_posts (week TEXT PRIMARY KEY, posted_at BIGINT NOT NULL)`,
 		`CREATE TABLE report_circumstances (period TEXT PRIMARY KEY, circumstances TEXT NOT NULL)`,
+		`CREATE TABLE report_since (started_at BIGINT NOT NULL)`,
 	}}.Migrate(ctx, a.state)
+	if err != nil {
+		return err
+	}
+	a.reports.since, err = a.firstStart(ctx)
+	return err
+}
+
+// firstStart is when this server's first process with this folder started.
+func (a *App) firstStart(ctx context.Context) (time.Time, error) {
+	var at int64
+	err := tables.Write(ctx, a.state, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO report_since (started_at) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM report_since)`, a.started.UnixMilli()); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT started_at FROM report_since`).Scan(&at)
+	})
+	return time.UnixMilli(at), err
 }
 
 // report builds the report of a period, with what is known around it.
 func (a *App) report(ctx context.Context, p report.Period) (report.Report, error) {
-	r, err := report.Build(ctx, a.engine, p)
+	now := time.Now()
+	c, kept, err := a.keptCircumstances(ctx, p)
+	if err != nil {
+		return report.Report{}, err
+	}
+	r, err := report.Build(ctx, c.Then(a.engine, now), p)
 	if err != nil {
 		return r, err
 	}
-	c, err := a.circumstances(ctx, r, time.Now())
-	if err != nil {
-		return r, err
+	if !kept {
+		if c, err = a.circumstances(ctx, r, now); err != nil {
+			return r, err
+		}
 	}
 	r.Tell(c)
 	return r, nil
+}
+
+// keepReports keeps what is known around each period soon after its end, whether or not
+// anybody reads its report: later nobody would know.
+func (a *App) keepReports(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-a.engine.Ready():
+	}
+	if a.pipeline.Settled(ctx) != nil {
+		return nil
+	}
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		for _, k := range report.Kinds() {
+			p := k.Around(time.Now().Add(-settleTime).In(a.reports.zone)).Step(-1)
+			if err := a.keepReport(ctx, p); err != nil && ctx.Err() == nil {
+				a.logger.Error("what is known around a report is not kept yet, which is tried again", "period", p.Name(), "again", keepEvery, "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// keepReport keeps what is known around a period that is over; not of one before the
+// first start, of which nothing was known at its end.
+func (a *App) keepReport(ctx context.Context, p report.Period) error {
+	if !p.To.After(a.reports.since) {
+		return nil
+	}
+	if _, kept, err := a.keptCircumstances(ctx, p); kept || err != nil {
+		return err
+	}
+	_, err := a.report(ctx, p)
+	return err
 }
 
 // circumstances are what happened around a report. Those of a period that is over for
 // good are kept, so that its report stays the same when rosters, files and raw samples
 // are not what they were.
 func (a *App) circumstances(ctx context.Context, r report.Report, now time.Time) (report.Circumstances, error) {
-	c, ok, err := a.keptCircumstances(ctx, r)
-	if ok || err != nil {
-		return c, err
-	}
 	end := r.To
 	if now.Before(end) {
 		end = now
 	}
-	c = report.Circumstances{Incidents: a.reported(r.Span().Step(-1).From, end), Zones: map[string]string{}}
+	c := report.Circumstances{Incidents: a.reported(r.Span().Step(-1).From, end), Zones: map[string]string{}}
 	c.Shifts = a.reportedShifts(r.From, end, c.Zones)
 	whole := false
 	c.Why, whole = a.reportedCauses(ctx, r)
 	c.FollowUps = a.openFollowUps(c.Incidents)
-	if whole && now.After(r.To.Add(settleTime)) {
-		err = a.keepCircumstances(ctx, r, c)
+	late := now.After(r.To.Add(whyWait)) // What cannot be read by then never will be.
+	if !now.After(r.To.Add(settleTime)) || !whole && !late {
+		return c, nil
 	}
-	return c, err
+	if r.To.After(a.reports.since) {
+		var err error
+		if c.Promised, err = report.PromisedNow(a.engine, r.Span()); err != nil {
+			return c, err
+		}
+	}
+	return c, a.keepCircumstances(ctx, r.Span(), c)
 }
 
 // keptName is what a period is kept as: another time zone has other weeks.
-func keptName(r report.Report) string {
-	return fmt.Sprintf("%s %d %d", r.Kind, r.From.Unix(), r.To.Unix())
+func keptName(p report.Period) string {
+	return fmt.Sprintf("%s %d %d", p.Kind, p.From.Unix(), p.To.Unix())
 }
 
-func (a *App) keptCircumstances(ctx context.Context, r report.Report) (c report.Circumstances, ok bool, err error) {
+func (a *App) keptCircumstances(ctx context.Context, p report.Period) (c report.Circumstances, ok bool, err error) {
 	var text string
-	err = a.state.QueryRowContext(ctx, `SELECT circumstances FROM report_circumstances WHERE period = ?`, keptName(r)).Scan(&text)
+	err = a.state.QueryRowContext(ctx, `SELECT circumstances FROM report_circumstances WHERE period = ?`, keptName(p)).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, false, nil
 	}
@@ -89,18 +166,18 @@ func (a *App) keptCircumstances(ctx context.Context, r report.Report) (c report.
 		err = json.Unmarshal([]byte(text), &c)
 	}
 	if err != nil {
-		return c, false, fmt.Errorf("read what is known around %s: %w", r.Name, err)
+		return c, false, fmt.Errorf("read what is known around %s: %w", p.Name(), err)
 	}
 	return c, true, nil
 }
 
-func (a *App) keepCircumstances(ctx context.Context, r report.Report, c report.Circumstances) error {
+func (a *App) keepCircumstances(ctx context.Context, p report.Period, c report.Circumstances) error {
 	text, err := json.Marshal(c)
 	if err != nil {
-		return fmt.Errorf("keep what is known around %s: %w", r.Name, err)
+		return fmt.Errorf("keep what is known around %s: %w", p.Name(), err)
 	}
 	return tables.Write(ctx, a.state, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO report_circumstances (period, circumstances) VALUES (?, ?) ON CONFLICT (period) DO NOTHING`, keptName(r), string(text))
+		_, err := tx.ExecContext(ctx, `INSERT INTO report_circumstances (period, circumstances) VALUES (?, ?) ON CONFLICT (period) DO NOTHING`, keptName(p), string(text))
 		return err
 	})
 }

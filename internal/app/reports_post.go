@@ -23,6 +23,10 @@ const (
 type reports struct {
 	app  *App
 	conf report.Config
+	zone *time.Location
+	// since is when the first process started: of what was before nobody knows more than
+	// the samples.
+	since time.Time
 }
 
 // postReports posts each report when it is due, and one that was missed as soon as it can.
@@ -97,7 +101,7 @@ func (w *reports) deliver(ctx context.Context, e report.Edition) error {
 	if err != nil {
 		return err
 	}
-	if r.Kept+r.Missed == 0 && e.At.Before(w.app.started) {
+	if r.Kept+r.Missed == 0 && e.At.Before(w.since) {
 		return w.note(ctx, r.Name) // There was nothing before the first start.
 	}
 	return w.post(ctx, r, e)

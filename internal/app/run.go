@@ -36,6 +36,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"escalation", a.escalate},
 		{"stakeholders", a.informStakeholders},
 		{"reports", a.postReports},
+		{"past reports", a.keepReports},
 		{"collectors", a.collect},
 		{"ready", a.announce},
 		{"watch over itself", a.selfwatch.Run},

@@ -3,6 +3,8 @@ package report
 import (
 	"slices"
 	"time"
+
+	"github.com/watchtower-hub/watchtower/rules"
 )
 
 // Circumstances are what is known around a period that no ledger counts. They are as of its end.
@@ -15,6 +17,77 @@ type Circumstances struct {
 	// Why says where the bad events of an objective's worst hour came from, by its ID.
 	Why       map[string]string `json:"why"`
 	FollowUps []FollowUp        `json:"follow_ups"`
+	// Promised are the objectives and their groups, as they were worded then. Nil: the present ones are asked for.
+	Promised []Promised `json:"promised,omitempty"`
+}
+
+// Promised is an objective as it was at the end of a period, or when it was removed in it.
+type Promised struct {
+	ID      string    `json:"id"`
+	Record  string    `json:"record"` // As [rules.Objective.Record] writes it.
+	Removed time.Time `json:"removed,omitzero"`
+}
+
+// PromisedNow are the objectives of a source, those too that were removed in a period that is over.
+func PromisedNow(src Source, p Period) ([]Promised, error) {
+	all := []Promised{}
+	add := func(o rules.Objective, removed time.Time) error {
+		text, err := o.Record()
+		all = append(all, Promised{o.ID, text, removed})
+		return err
+	}
+	for _, s := range src.Statuses() {
+		if err := add(s.Objective, time.Time{}); err != nil {
+			return nil, err
+		}
+	}
+	for _, gone := range src.Removed(p.From) {
+		if gone.At.After(p.To) {
+			gone.At = time.Time{}
+		}
+		if err := add(gone.Objective, gone.At); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// promisedThen is a source that knows the objectives of another time.
+type promisedThen struct {
+	Source
+
+	all []Promised
+	now time.Time
+}
+
+// Then returns a source with the objectives of c; src itself where c says nothing of them.
+func (c Circumstances) Then(src Source, now time.Time) Source {
+	if c.Promised == nil {
+		return src
+	}
+	return promisedThen{src, c.Promised, now}
+}
+
+// Statuses implements Source.
+func (p promisedThen) Statuses() []rules.Status {
+	var out []rules.Status
+	for _, o := range p.all {
+		if o.Removed.IsZero() {
+			out = append(out, rules.Status{Objective: rules.Recall(o.ID, o.Record), UpdatedAt: p.now})
+		}
+	}
+	return out
+}
+
+// Removed implements Source.
+func (p promisedThen) Removed(since time.Time) []rules.Removed {
+	var out []rules.Removed
+	for _, o := range p.all {
+		if o.Removed.After(since) {
+			out = append(out, rules.Removed{Objective: rules.Recall(o.ID, o.Record), At: o.Removed})
+		}
+	}
+	return out
 }
 
 // Shift is who was on call for a team; nobody, where Who is empty.

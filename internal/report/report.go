@@ -153,6 +153,10 @@ func Build(ctx context.Context, src Source, p Period) (Report, error) {
 		all = append(all, one)
 	}
 	for _, gone := range src.Removed(p.From) {
+		if gone.At.After(p.To) { // It was promised all the while.
+			all = append(all, subject{gone.Objective, p, p.To, time.Time{}})
+			continue
+		}
 		all = append(all, subject{gone.Objective, p, minTime(p.To, gone.At.In(p.From.Location()).Truncate(time.Second)), gone.At})
 	}
 	rows := buildRows(ctx, src, all, members)

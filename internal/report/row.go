@@ -148,6 +148,8 @@ func buildRow(ctx context.Context, src Source, s subject) Row {
 	row.addHours(r, s)
 	if row.Removed == nil {
 		row.addBudget(r, s, t)
+	} else if _, allowed := r.budget(o, s.end); allowed > 0 {
+		row.Spent = finite(tidy(bad(t)/allowed, 4)) // What is left of it nobody needs any more.
 	}
 	if row.Outcome = outcomeOf(t); row.Outcome == NoData {
 		return row
