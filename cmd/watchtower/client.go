@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,12 +24,12 @@ type client struct {
 
 // urlFlag adds --url to a command that asks a running server.
 func urlFlag(cmd *cobra.Command) func() client {
-	url := cmd.Flags().String("url", defaultURL, "address of the running server")
-	return func() client { return newClient(*url) }
+	address := cmd.Flags().String("url", defaultURL, "address of the running server")
+	return func() client { return newClient(*address) }
 }
 
-func newClient(url string) client {
-	return client{url: strings.TrimRight(url, "/"), http: &http.Client{Timeout: 60 * time.Second}}
+func newClient(address string) client {
+	return client{url: strings.TrimRight(address, "/"), http: &http.Client{Timeout: 60 * time.Second}}
 }
 
 // get fetches path; an answer other than 200 is an error with the server's sentence.
@@ -48,17 +49,26 @@ func (c client) send(ctx context.Context, method, path string, body []byte) ([]b
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask the server at %s: %w (is `watchtower serve` running there? name another address with --url)", c.url, err)
+		return nil, fmt.Errorf("ask the server at %s: %w (is `watchtower serve` running there? name another address with --url)", c.shown(""), err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s: %w", c.url, err)
+		return nil, fmt.Errorf("read the answer of %s: %w", c.shown(""), err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, fmt.Errorf("%s answered %s: %s", c.url+path, resp.Status, sentence(answer))
+		return nil, fmt.Errorf("%s answered %s: %s", c.shown(path), resp.Status, sentence(answer))
 	}
 	return answer, nil
+}
+
+// shown is an address without the password that it may hold.
+func (c client) shown(path string) string {
+	u, err := url.Parse(c.url + path)
+	if err != nil {
+		return "the address of --url"
+	}
+	return u.Redacted()
 }
 
 // getJSON fetches path and decodes its JSON into v.
@@ -68,7 +78,7 @@ func (c client) getJSON(ctx context.Context, path string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("%s did not answer with the expected JSON: %w (is it a Watchtower?)", c.url+path, err)
+		return fmt.Errorf("%s did not answer with the expected JSON: %w (is it a Watchtower?)", c.shown(path), err)
 	}
 	return nil
 }

@@ -71,13 +71,18 @@ func (a *App) report(ctx context.Context, p report.Period) (report.Report, error
 	if err != nil {
 		return report.Report{}, err
 	}
-	r, err := report.Build(ctx, c.Then(a.engine, now), p)
+	r, err := report.Build(ctx, c.Then(a.engine, p), p)
 	if err != nil {
 		return r, err
 	}
 	if !kept {
 		if c, err = a.circumstances(ctx, r, now); err != nil {
 			return r, err
+		}
+		if c.Promised != nil { // It is kept now, and the same from the first time on.
+			if r, err = report.Build(ctx, c.Then(a.engine, p), p); err != nil {
+				return r, err
+			}
 		}
 	}
 	r.Tell(c)

@@ -57,15 +57,15 @@ type promisedThen struct {
 	Source
 
 	all []Promised
-	now time.Time
+	end time.Time
 }
 
-// Then returns a source with the objectives of c; src itself where c says nothing of them.
-func (c Circumstances) Then(src Source, now time.Time) Source {
+// Then returns a source with the objectives of c, for the period that it is about; src itself where c says nothing of them.
+func (c Circumstances) Then(src Source, p Period) Source {
 	if c.Promised == nil {
 		return src
 	}
-	return promisedThen{src, c.Promised, now}
+	return promisedThen{src, c.Promised, p.To}
 }
 
 // Statuses implements Source.
@@ -73,7 +73,7 @@ func (p promisedThen) Statuses() []rules.Status {
 	var out []rules.Status
 	for _, o := range p.all {
 		if o.Removed.IsZero() {
-			out = append(out, rules.Status{Objective: rules.Recall(o.ID, o.Record), UpdatedAt: p.now})
+			out = append(out, rules.Status{Objective: rules.Recall(o.ID, o.Record), UpdatedAt: p.end})
 		}
 	}
 	return out

@@ -203,7 +203,7 @@ func TestLoadAtNight(t *testing.T) {
 		t.Errorf("load (-want +got):\n%s", diff)
 	}
 	for who, words := range map[string]string{
-		"Alex Kim": "Alex Kim: 120 hours on call, 1 page, 1 of them at night", "nobody": "For 48 hours nobody was on call for media, and 1 page came then",
+		"Alex Kim": "Alex Kim: 120 hours on call, 1 page, at night", "nobody": "For 48 hours nobody was on call for media, and 1 page came then",
 	} {
 		if got[who].Words() != words {
 			t.Errorf("%s", got[who].Words())

@@ -115,7 +115,10 @@ func (l Load) Words() string {
 		return s
 	}
 	s := l.Who + ": " + l.HoursWords() + " on call, " + cmp.Or(map[bool]string{true: "no page"}[l.Pages == 0], count(l.Pages, "page"))
-	if l.Night > 0 {
+	switch {
+	case l.Night > 0 && l.Pages == 1:
+		s += ", at night"
+	case l.Night > 0:
 		s += fmt.Sprintf(", %d of them at night", l.Night)
 	}
 	return s

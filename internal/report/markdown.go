@@ -120,7 +120,22 @@ func (r Report) OutlookLines() []string {
 			lines = append(lines, row.Promise+": "+o.Words()+".")
 		}
 	}
+	if n := r.foreseen(); n > 0 && len(lines) == 0 {
+		lines = append(lines, "If the coming week is like any of the last four, at least half of each budget is left after it.")
+	} else if n > len(lines) {
+		lines = append(lines, "Of every other budget that can be foreseen at least half is left after it.")
+	}
 	return lines
+}
+
+// foreseen is of how many promises something is known of the coming week.
+func (r Report) foreseen() (n int) {
+	for _, row := range r.Rows() {
+		if row.Outlook != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // AdviceLines say which targets to change.

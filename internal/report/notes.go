@@ -45,7 +45,11 @@ func (row Row) correctionNote() string {
 	for _, c := range row.Corrections {
 		said = append(said, c.words())
 	}
-	note := minutes(u.Minutes) + " were taken out: " + strings.Join(said, "; ")
+	taken := " were taken out: "
+	if u.Minutes == 1 {
+		taken = " was taken out: "
+	}
+	note := minutes(u.Minutes) + taken + strings.Join(said, "; ")
 	if u.Total > 0 {
 		note += ". With that time " + Achieved(u.Achieved, row.Target) + " worked"
 	}

@@ -22,7 +22,7 @@ type Outlook struct {
 // outlookOf lets each of the last weeks come again after end. What leaves a trailing period meanwhile is known and exact;
 // what comes is that week's events. nil where fewer than two weeks say anything.
 func (r reading) outlookOf(o rules.Objective, end time.Time) *Outlook {
-	ahead := end.Add(week)
+	ahead := end.AddDate(0, 0, 7) // By the calendar: clocks may change in it.
 	from, to := o.BudgetPeriod(ahead)
 	known := r.between(from, end)
 	length := ahead.Sub(maxTime(from, end)) // how much of the coming week counts

@@ -57,7 +57,9 @@ func (r Report) shaded(id string) []chart.Span {
 		}
 		to := in.ResolvedAt
 		if to.IsZero() {
-			to = r.To
+			if to = r.known; to.IsZero() {
+				to = r.To
+			}
 		}
 		out = append(out, chart.Span{From: maxTime(in.OpenedAt, r.From), To: minTime(to, r.To), Name: fmt.Sprintf("#%d", in.Number)})
 	}

@@ -21,7 +21,7 @@ func (r Report) Plain() string {
 	if r.Answers != nil {
 		fmt.Fprintf(&b, "\nIncidents\n  %s\n", r.Answers.Words())
 		for _, in := range r.Incidents {
-			fmt.Fprintf(&b, "  - %s\n", in.PlainWords())
+			fmt.Fprintf(&b, "  - %s\n", in.PlainWords(r.Unfinished))
 		}
 	}
 	if lines := r.OutlookLines(); len(lines) > 0 {
@@ -50,12 +50,15 @@ func (r Report) PlainReading() string {
 }
 
 // PlainWords says an incident in sentences.
-func (in Incident) PlainWords() string {
+func (in Incident) PlainWords(unfinished bool) string {
 	s := in.Began() + ": " + strings.TrimSuffix(in.Title, ".") + ". "
-	if in.ResolvedAt.IsZero() {
-		s += "It was still going on at the end"
-	} else {
+	switch {
+	case !in.ResolvedAt.IsZero():
 		s += "It lasted " + in.LastedWords()
+	case unfinished:
+		s += "It is still going on"
+	default:
+		s += "It was still going on at the end"
 	}
 	if in.AcknowledgedAt.IsZero() {
 		return s + "."
@@ -79,6 +82,9 @@ func (row Row) PlainWords() string {
 		sentences = append(sentences, row.budgetSentence())
 	}
 	for _, note := range row.Notes() {
+		if note == row.Problem {
+			note = "the counts could not be read" // Why is for those who can mend it.
+		}
 		sentences = append(sentences, strings.TrimSuffix(note, "."))
 	}
 	for i, s := range sentences {
@@ -92,7 +98,7 @@ func (row Row) since() string {
 	if row.Before == nil || row.BeforeWords() == row.AchievedWords() {
 		return ""
 	}
-	return "; before it was " + row.BeforeWords()
+	return "; in the period before it was " + row.BeforeWords()
 }
 
 func (row Row) budgetSentence() string {

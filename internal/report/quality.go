@@ -129,16 +129,9 @@ func (q Quality) Words() string {
 // Words says what to do about it.
 func (n Noisy) Words() string {
 	if n.Needed {
-		return fmt.Sprintf("%s paged %s and nobody acted on it, although the promise was broken: see whether it reaches somebody who can act, and whether its playbook helps.", n.Title, often(n.Pages))
+		return fmt.Sprintf("%s (%s): nobody acted on it, although the promise was broken; see whether it reaches somebody who can act, and whether its playbook helps.", n.Title, count(n.Pages, "page"))
 	}
-	return fmt.Sprintf("%s paged %s and nobody acted on it: change its threshold, make it a ticket, or give it a playbook that helps.", n.Title, often(n.Pages))
-}
-
-func often(n int) string {
-	if n == 2 {
-		return "twice"
-	}
-	return fmt.Sprintf("%d times", n)
+	return fmt.Sprintf("%s (%s): nobody acted on it; change its threshold, make it a ticket, or give it a playbook that helps.", n.Title, count(n.Pages, "page"))
 }
 
 func were0(n int) string {

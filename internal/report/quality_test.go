@@ -26,8 +26,8 @@ func TestNoisyPages(t *testing.T) {
 	for _, n := range q.Noisy {
 		words = append(words, n.Words())
 	}
-	want := "Share paged 3 times and nobody acted on it, although the promise was broken: see whether it reaches somebody who can act, and whether its playbook helps.\n" +
-		"Disk paged twice and nobody acted on it: change its threshold, make it a ticket, or give it a playbook that helps."
+	want := "Share (3 pages): nobody acted on it, although the promise was broken; see whether it reaches somebody who can act, and whether its playbook helps.\n" +
+		"Disk (2 pages): nobody acted on it; change its threshold, make it a ticket, or give it a playbook that helps."
 	if got := strings.Join(words, "\n"); got != want {
 		t.Errorf("it says\n%s\nwant\n%s", got, want)
 	}

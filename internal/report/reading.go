@@ -108,5 +108,9 @@ func (r reading) budget(o rules.Objective, at time.Time) (left *float64, allowed
 	if allowed <= 0 {
 		return nil, 0
 	}
-	return finite(tidy(1-bad(spent)/allowed, 4)), allowed
+	share := tidy(1-bad(spent)/allowed, 4)
+	if share == 1 && bad(spent) > 0 {
+		share = 0.9999 // Something failed: it is not whole.
+	}
+	return finite(share), allowed
 }

@@ -99,6 +99,7 @@ type Report struct {
 	FollowUps []FollowUp `json:"follow_ups,omitempty"`
 
 	whole *Circumstances // what Tell was told
+	known time.Time      // until when the figures reach
 }
 
 // Counts counts promises by their outcome.
@@ -145,26 +146,29 @@ func Build(ctx context.Context, src Source, p Period) (Report, error) {
 	statuses, members := membersOf(src.Statuses())
 	all := make([]subject, 0, len(statuses))
 	for _, s := range statuses {
-		one := subject{s.Objective, p, p.To, time.Time{}}
+		one := subject{s.Objective, p, p.To, time.Time{}, s.UpdatedAt}
 		if !s.UpdatedAt.IsZero() && s.UpdatedAt.Before(p.To) {
 			r.Unfinished = true // Hours to come are not quiet ones.
 			one.end = maxTime(p.From, s.UpdatedAt.In(p.From.Location()).Truncate(time.Second))
 		}
+		r.known = maxTime(r.known, one.end)
 		all = append(all, one)
 	}
 	for _, gone := range src.Removed(p.From) {
 		if gone.At.After(p.To) { // It was promised all the while.
-			all = append(all, subject{gone.Objective, p, p.To, time.Time{}})
+			all = append(all, subject{gone.Objective, p, p.To, time.Time{}, time.Time{}})
 			continue
 		}
-		all = append(all, subject{gone.Objective, p, minTime(p.To, gone.At.In(p.From.Location()).Truncate(time.Second)), gone.At})
+		all = append(all, subject{gone.Objective, p, minTime(p.To, gone.At.In(p.From.Location()).Truncate(time.Second)), gone.At, time.Time{}})
 	}
 	rows := buildRows(ctx, src, all, members)
 	if err := ctx.Err(); err != nil {
 		return Report{}, fmt.Errorf("build report of %s: %w", r.Name, err)
 	}
-	// What was removed before it counted anything in the period is nobody's promise.
-	rows = slices.DeleteFunc(rows, func(row Row) bool { return row.Removed != nil && row.Outcome == NoData && row.Problem == "" })
+	// What was removed before it counted anything in the period is nobody's promise, nor is what began after it.
+	rows = slices.DeleteFunc(rows, func(row Row) bool {
+		return row.notYet || row.Removed != nil && row.Outcome == NoData && row.Problem == ""
+	})
 	r.fill(rows)
 	return r, nil
 }
@@ -241,6 +245,9 @@ func (r Report) Of(team string) (part Report, ok bool) {
 	part.fill(slices.DeleteFunc(r.Rows(), func(row Row) bool { return row.Team != team }))
 	if r.whole != nil {
 		part.Tell(r.whole.of(team))
+	}
+	if len(part.Teams) == 0 {
+		part.Headline = "No promise is this team's."
 	}
 	return part, len(part.Teams) > 0 || len(part.Incidents) > 0 || len(part.OnCall) > 0
 }

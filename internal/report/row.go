@@ -60,7 +60,9 @@ type Row struct {
 	over string // The budget's period in words.
 	// retargeted tells that the target was another one for a part of the period.
 	retargeted bool
-	hours      []hourly
+	// notYet tells that it began to count after the period.
+	notYet bool
+	hours  []hourly
 }
 
 // hourly is what an hour counted, for a picture.
@@ -113,6 +115,7 @@ type subject struct {
 	period  Period
 	end     time.Time
 	removed time.Time // zero: it is promised
+	asOf    time.Time // the last evaluation; zero: there is none
 }
 
 func buildRow(ctx context.Context, src Source, s subject) Row {
@@ -152,12 +155,24 @@ func buildRow(ctx context.Context, src Source, s subject) Row {
 		row.Spent = finite(tidy(bad(t)/allowed, 4)) // What is left of it nobody needs any more.
 	}
 	if row.Outcome = outcomeOf(t); row.Outcome == NoData {
+		row.notYet = s.asOf.After(s.end) && !isKnown(t) && beganLater(ctx, src, s)
 		return row
 	}
 	row.Achieved, row.Burn = new(tidy(t.Good/t.Total, 9)), burn(bad(t), t.Allowed)
 	row.ErrorMinutes = new(tidy(bad(t)/t.Total*t.Seen.Minutes(), 3))
 	row.retargeted = math.Abs(t.Allowed-o.ErrorBudget()*t.Total) > rounding*t.Allowed
 	return row
+}
+
+// beganLater tells that counting began after the period: then nobody had promised anything in it.
+func beganLater(ctx context.Context, src Source, s subject) bool {
+	later, err := src.Tallies(ctx, s.ID, s.end, s.asOf)
+	return err == nil && isKnown(later[0])
+}
+
+// isKnown tells that something was counted or expected.
+func isKnown(t rules.Tally) bool {
+	return t.Seen > 0 || t.Unseen > 0 || t.RawTotal > 0 || t.Corrected > 0
 }
 
 // addKnown says for how long nothing is known, and since when something is.
@@ -175,7 +190,7 @@ func (row *Row) addKnown(r reading, s subject, t rules.Tally) {
 // firstSeen is the first of the moments after which anything is known or expected.
 func (r reading) firstSeen() (at time.Time, ok bool) {
 	for i, t := range r.tallies {
-		if t.Seen > 0 || t.Unseen > 0 || t.RawTotal > 0 || t.Corrected > 0 {
+		if isKnown(t) {
 			return r.edges[i], true
 		}
 	}

@@ -176,6 +176,9 @@ func spell(secs float64) string {
 			return Number(math.Round(secs/u.size)) + " " + u.name
 		}
 	}
+	if math.Round(secs) == 1 {
+		return "1 second"
+	}
 	return Number(secs) + " seconds"
 }
 

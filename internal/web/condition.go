@@ -59,11 +59,16 @@ func (c condition) rank() int {
 	return slices.Index([]condition{broken, unknown, spent, leaking, risk, watch, fine}, c)
 }
 
-// conditionOf judges an objective. A firing page outranks blindness: what was seen was broken.
+// conditionOf judges an objective. A firing page outranks blindness: what was seen was broken. But a page that says that
+// nothing is seen says no more than that.
 func conditionOf(s rules.Status) condition {
-	var ticket, budget bool
+	var ticket, budget, lost bool
 	for _, a := range s.Alerts {
 		if a.State != rules.AlertFiring {
+			continue
+		}
+		if a.Severity == rules.Page && a.Kind == rules.AlertTelemetryLost {
+			lost = true
 			continue
 		}
 		if a.Severity == rules.Page {
@@ -77,7 +82,7 @@ func conditionOf(s rules.Status) condition {
 		ticket = true
 	}
 	switch {
-	case s.State == rules.StateUnknown || s.State == "":
+	case s.State == rules.StateUnknown || s.State == "" || lost:
 		return unknown
 	case s.State == rules.StateExhausted:
 		return spent

@@ -31,6 +31,7 @@ func TestConditionOfFurtherAlerts(t *testing.T) {
 		{rules.AlertBudgetSpent, rules.Ticket, rules.StateExhausted, spent},
 		{rules.AlertBurn, rules.Ticket, rules.StateHealthy, leaking},
 		{rules.AlertNoTraffic, rules.Page, rules.StateHealthy, broken},
+		{rules.AlertTelemetryLost, rules.Page, rules.StateHealthy, unknown},
 	} {
 		s := promise("feed", "requests", "The feed loads", alert(c.kind, c.severity))
 		s.State = c.state

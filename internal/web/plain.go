@@ -84,10 +84,15 @@ func (s *site) troubles(r *http.Request, promises []rules.Status, incidents []In
 	var known []rules.Status
 	var out []trouble
 	for _, st := range promises {
-		if conditionOf(st) != broken {
+		switch conditionOf(st) {
+		case broken:
+			known = append(known, st)
+		case unknown: // Engineers are called because nobody knows; people are told just that.
+			known = append(known, st)
+			continue
+		default:
 			continue
 		}
-		known = append(known, st)
 		out = append(out, s.troubleOf(r, st, incidents))
 	}
 	for _, in := range pagesBesides(incidents, known) {
@@ -204,7 +209,7 @@ func plainState(c condition) (is condition, words string) {
 	case leaking:
 		return leaking, "Works, but fails more often than it should"
 	case spent:
-		return risk, "Works now; it failed too often in the last weeks"
+		return risk, "Works now; it failed too often lately"
 	default:
 		return fine, "Works"
 	}

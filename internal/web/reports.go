@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -66,11 +67,23 @@ func (s *site) periods(k report.Kind, edition string) []periodLink {
 // periodLink returns the link to a period's report; ok is false for one that has not begun.
 func (s *site) periodLink(p report.Period, edition string) (link periodLink, ok bool) {
 	now := s.o.Now()
-	link = periodLink{Name: p.Name(), Dates: p.Dates(), Path: "/reports/" + p.Name(), Unfinished: p.To.After(now)}
-	if edition == plainEdition {
-		link.Path += "?edition=" + plainEdition
-	}
+	link = periodLink{Name: p.Name(), Dates: p.Dates(), Path: reportPath(p.Name(), "", edition), Unfinished: p.To.After(now)}
 	return link, !p.From.After(now)
+}
+
+// reportPath leads to the report of a period, of a team where it is not "", in an edition.
+func reportPath(period, team, edition string) string {
+	query := url.Values{}
+	if team != "" {
+		query.Set("team", team)
+	}
+	if edition != "" {
+		query.Set("edition", edition)
+	}
+	if len(query) == 0 {
+		return "/reports/" + period
+	}
+	return "/reports/" + period + "?" + query.Encode()
 }
 
 const plainEdition = "plain"
@@ -164,9 +177,11 @@ func (s *site) reportBody(r report.Report, team, edition string) reportBody {
 	}
 	empty := r.Kept+r.Missed+len(r.Incidents) == 0
 	if link, ok := s.periodLink(r.Span().Step(-1), edition); ok && (!empty || r.To.After(s.o.Now().AddDate(-1, 0, 0))) {
+		link.Path = reportPath(link.Name, team, edition)
 		b.Previous = &link // Nobody is led on into the years before Watchtower.
 	}
 	if link, ok := s.periodLink(r.Span().Step(1), edition); ok {
+		link.Path = reportPath(link.Name, team, edition)
 		b.Next = &link
 	}
 	for _, t := range r.Teams {
@@ -187,23 +202,17 @@ func (s *site) reportBody(r report.Report, team, edition string) reportBody {
 
 // links leads to the same report for others.
 func (b *reportBody) links(edition string) {
-	address := func(query string) string {
-		path := "/reports/" + b.Name
-		if query != "" {
-			path += "?" + query
-		}
-		return path
-	}
-	b.Editions = []choice{{address(""), "For leads", edition == ""}, {address("edition=" + plainEdition), "In plain words", edition == plainEdition}}
+	address := func(team, edition string) string { return reportPath(b.Name, team, edition) }
+	b.Editions = []choice{{address(b.Team, ""), "For leads", edition == ""}, {address(b.Team, plainEdition), "In plain words", edition == plainEdition}}
 	if b.Team == "" && len(b.Teams) > 1 {
-		b.Choices = append(b.Choices, choice{address(""), "All teams", true})
+		b.Choices = append(b.Choices, choice{address("", edition), "All teams", true})
 		for _, t := range b.Report.Teams {
 			if t.Name != "" {
-				b.Choices = append(b.Choices, choice{address("team=" + template.URLQueryEscaper(t.Name)), t.Name, false})
+				b.Choices = append(b.Choices, choice{address(t.Name, edition), t.Name, false})
 			}
 		}
 	} else if b.Team != "" {
-		b.Choices = []choice{{address(""), "All teams", false}, {address("team=" + template.URLQueryEscaper(b.Team)), b.Team, true}}
+		b.Choices = []choice{{address("", edition), "All teams", false}, {address(b.Team, edition), b.Team, true}}
 	}
 	for _, f := range []choice{{"md", "Markdown", false}, {"html", "HTML", false}, {"csv", "CSV", false}, {"json", "JSON", false}, {"text", "Plain text", false}} {
 		path := api + "reports/" + string(b.Kind) + "?" + b.Kind.Noun() + "=" + b.Name + "&format=" + f.Path

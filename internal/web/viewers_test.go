@@ -211,7 +211,7 @@ func TestPlainOverview(t *testing.T) {
 	}
 	says(viewed(t, nil), "<h1 data-news>Something does not work at the moment.</h1>", "Sharing a post works", "About 1 in 31 attempts fails.", "Since it began, about 34 of 1,100 have failed.",
 		"Sam is working on it, since 14:01 UTC.", "It began at 13:59 UTC (<time", "Does not work for everybody", "Not known: we hear nothing of it", "Works, but fails more often than it should",
-		"Works now; it failed too often in the last weeks", "See it live")
+		"Works now; it failed too often lately", "See it live")
 	quiet := func(o *Options) { o.Incidents = nil }
 	says(viewed(t, func(o *Options) { quiet(o); o.Engine = fakeEngine{statuses: aBadDay()[:2]} }), "Yes, the app works.")
 	says(viewed(t, func(o *Options) { quiet(o); o.Engine = fakeEngine{} }), "We cannot tell yet.")
@@ -230,6 +230,17 @@ func TestPlainOverview(t *testing.T) {
 			st.Objective.Meaning = "people lose what they wrote"
 		})}}
 	}), "People lose what they wrote.", "Team growth has been called. Nobody has taken it yet.")
+	// Somebody is called because nobody knows: that is no failure.
+	says(viewed(t, func(o *Options) {
+		blind := promise("media", "requests", "Pictures load", func(st *rules.Status) {
+			st.State, st.NoData = rules.StateUnknown, true
+			st.Alerts = []rules.AlertStatus{{Name: "TelemetryLost", Kind: rules.AlertTelemetryLost, Severity: rules.Page, State: rules.AlertFiring, Since: noon()}}
+		})
+		o.Engine = fakeEngine{statuses: append(aBadDay()[:2:2], blind)}
+		o.Incidents = func() []Incident {
+			return []Incident{{Title: "“Pictures load”: nobody knows", Objective: blind.Objective.ID, State: "firing", Severity: "page", Since: noon()}}
+		}
+	}), "<h1 data-news>What we can see works.</h1>", "Not known: we hear nothing of it")
 	says(viewed(t, func(o *Options) { o.Ready = func() bool { return false } }), "One moment.")
 }
 

@@ -28,10 +28,13 @@ type Word struct {
 	Since time.Time
 }
 
+// maxHeadline is how long a headline may be: a few sentences.
+const maxHeadline = 1000
+
 // message is how a Word looks.
 func (w *Word) message() message {
 	c := newComposer(escaped(oneLine(w.Headline), maxFallback))
-	c.section("*"+escaped(oneLine(w.Headline), maxHeader)+"*", maxSection)
+	c.section("*"+escaped(oneLine(w.Headline), maxHeadline)+"*", maxSection)
 	c.section(cutMrkdwn(paragraph(w.Lines), maxSection), maxSection)
 	if len(w.Table) > 0 && !c.table(w.Table) {
 		c.section(cutMrkdwn(paragraph(w.Instead), maxSection), maxSection)
