@@ -142,7 +142,7 @@ func (a *App) circumstances(ctx context.Context, r report.Report, now time.Time)
 	c.Shifts = a.reportedShifts(r.From, end, c.Zones)
 	whole := false
 	c.Why, whole = a.reportedCauses(ctx, r)
-	c.FollowUps = a.openFollowUps(c.Incidents)
+	c.FollowUps = a.openFollowUps()
 	late := now.After(r.To.Add(whyWait)) // What cannot be read by then never will be.
 	if !now.After(r.To.Add(settleTime)) || !whole && !late {
 		return c, nil
@@ -275,9 +275,9 @@ func (a *App) reportedCauses(ctx context.Context, r report.Report) (why map[stri
 
 // openFollowUps are what post-mortems left to do, from the files that reports.postmortems
 // names. A file that cannot be read is told in the log.
-func (a *App) openFollowUps(known []report.Incident) []report.FollowUp {
+func (a *App) openFollowUps() []report.FollowUp {
 	teams := map[string]string{}
-	for _, in := range known {
+	for _, in := range a.incidentLog.List(incidents.Filter{}) { // What is open may be old.
 		teams[fmt.Sprintf("%s/incidents/%d", a.URL(), in.Number)] = in.Team
 	}
 	var out []report.FollowUp

@@ -164,7 +164,7 @@ func (s *site) drawBalance(st rules.Status, b rules.Balance, marks []viewer.Mark
 	d := drawn("budget", g)
 	d.explainBalance(st.Objective, b, len(marks))
 	d.Columns = []string{"When", "Budget left"}
-	d.number(s.o.Zone, charts.TimeLayout(now.Sub(begin)), len(b.Points), func(i int) (time.Time, []string) {
+	d.number(s.o.Zone, charts.TimeLayout(now.Sub(begin)), len(b.Points), func(i int) float64 { return -b.Points[i].Left }, func(i int) (time.Time, []string) {
 		return b.Points[i].At, []string{budgetWords(b.Points[i].Left)}
 	})
 	for i := len(b.Ahead) / 4; i > 0 && i < len(b.Ahead); i += len(b.Ahead) / 4 {

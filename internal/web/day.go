@@ -142,7 +142,7 @@ func (s *site) drawBurn(c rules.Course, marks []viewer.Mark, from, to time.Time)
 	}
 	d.explainMarks(marks)
 	d.Columns = []string{"When", "Over " + long, "Over " + short}
-	d.number(s.o.Zone, charts.TimeLayout(to.Sub(from)), len(c.Points), func(i int) (time.Time, []string) {
+	d.number(s.o.Zone, charts.TimeLayout(to.Sub(from)), len(c.Points), func(i int) float64 { return c.Points[i].Short }, func(i int) (time.Time, []string) {
 		return c.Points[i].At, []string{burnWords(c.Points[i].Long), burnWords(c.Points[i].Short)}
 	})
 	return d
@@ -173,7 +173,7 @@ func (s *site) drawFailed(o rules.Objective, failed []column, marks []viewer.Mar
 	d.explain(charts.InkWatch, limitDash, report.Percent(budget)+" is allowed")
 	d.explainMarks(marks)
 	d.Columns = []string{"From", "Failed"}
-	d.number(s.o.Zone, charts.TimeLayout(to.Sub(from)), len(failed), func(i int) (time.Time, []string) {
+	d.number(s.o.Zone, charts.TimeLayout(to.Sub(from)), len(failed), func(i int) float64 { return failed[i].ratio() }, func(i int) (time.Time, []string) {
 		c := failed[i]
 		if math.IsNaN(c.total) {
 			return c.from, []string{"nothing was counted"}

@@ -53,12 +53,25 @@ func (d *drawing) explain(ink charts.Ink, dash int, name string) {
 // limitDash is how the legend shows limits, which are drawn in dashes.
 const limitDash = 1
 
-// number adds the values of moments, about mostNumbers of them and the last one.
-func (d *drawing) number(zone *time.Location, layout string, n int, row func(i int) (at time.Time, cells []string)) {
-	every := max(1, n/mostNumbers)
-	for i := (n - 1) % every; i < n && i >= 0; i += every {
+// number adds the values of moments: of each of about mostNumbers stretches of time the one that weighs most, so that a breach
+// is not passed over, and the last one.
+func (d *drawing) number(zone *time.Location, layout string, n int, weight func(i int) float64, row func(i int) (at time.Time, cells []string)) {
+	add := func(i int) {
 		at, cells := row(i)
 		d.Rows = append(d.Rows, numbersRow{at.In(zone).Format(layout), cells})
+	}
+	every := max(1, n/mostNumbers)
+	for end := (n - 1) % every; end < n && end >= 0; end += every {
+		heaviest := end
+		for i := max(0, end-every+1); i < end; i++ {
+			if w := weight(i); w > weight(heaviest) || !math.IsNaN(w) && math.IsNaN(weight(heaviest)) {
+				heaviest = i
+			}
+		}
+		add(heaviest)
+		if end == n-1 && heaviest != end {
+			add(end)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -254,5 +256,23 @@ func BenchmarkObjective(b *testing.B) {
 		if w.Code != 200 {
 			b.Fatal(w.Code)
 		}
+	}
+}
+
+// The numbers below a drawing hold its worst moments and its last one, though not all of them.
+func TestNumbersHoldBreaches(t *testing.T) {
+	const n = 1000
+	values := make([]float64, n)
+	values[137], values[500], values[n-2] = 39, math.NaN(), 7
+	var d drawing
+	d.number(time.UTC, time.RFC3339, n, func(i int) float64 { return values[i] }, func(i int) (time.Time, []string) {
+		return noon().Add(time.Duration(i) * time.Second), []string{strconv.FormatFloat(values[i], 'f', -1, 64)}
+	})
+	var all []string
+	for _, r := range d.Rows {
+		all = append(all, r.Cells...)
+	}
+	if !slices.Contains(all, "39") || !slices.Contains(all, "7") || all[len(all)-1] != "0" || len(all) > 2*mostNumbers+2 {
+		t.Errorf("%d numbers: %v", len(all), all)
 	}
 }
