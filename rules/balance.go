@@ -238,10 +238,7 @@ func (a *account) left(t int64) float64 {
 	if spent.Total <= 0 {
 		return math.NaN()
 	}
-	expected := spent.Total
-	if spent.Seen > 0 && spent.Seen < a.period {
-		expected *= float64(a.period) / float64(spent.Seen)
-	}
+	expected := volumeOf(spent.Total, spent.Seen, a.period)
 	if a.calendar != nil {
 		p := a.calendar.state(t)
 		spent = a.since(p.from, t)
@@ -251,7 +248,7 @@ func (a *account) left(t int64) float64 {
 	if g := segmentAt(a.segments, t); g != nil {
 		budget = g.budget
 	}
-	if allowed := spent.allowed + budget*max(0, expected-spent.Total); allowed > 0 {
+	if allowed := spent.allowance(budget, expected); allowed > 0 {
 		return 1 - spent.Bad/allowed
 	}
 	return 1

@@ -277,6 +277,29 @@ func (b *books) noteEras(ctx context.Context, all []version) error {
 }
 
 func (b *books) writeEras(ctx context.Context, all []version) error {
+	return b.write(ctx, func(tx *sql.Tx) error {
+		for _, v := range all {
+			o := v.objective
+			spec, err := json.Marshal(map[string]any{
+				"target": o.Target, "period": o.Period.String(), "error_query": o.SLI.ErrorQuery, "total_query": o.SLI.TotalQuery,
+				"error_ratio_query": o.SLI.ErrorRatioQuery, "budgeting": o.Budgeting, "calendar": o.Calendar,
+			})
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `INSERT INTO rules_generations (objective, begins_at, generation, budget, spec) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT (objective, begins_at) DO UPDATE SET generation = excluded.generation, budget = excluded.budget, spec = excluded.spec`,
+				o.ID, v.era.from, v.era.generation, v.era.budget, string(spec))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// write makes changes together, or none of them; it does nothing without a database.
+func (b *books) write(ctx context.Context, change func(*sql.Tx) error) error {
 	if b.db == nil {
 		return nil
 	}
@@ -285,21 +308,8 @@ func (b *books) writeEras(ctx context.Context, all []version) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	for _, v := range all {
-		o := v.objective
-		spec, err := json.Marshal(map[string]any{
-			"target": o.Target, "period": o.Period.String(), "error_query": o.SLI.ErrorQuery, "total_query": o.SLI.TotalQuery,
-			"error_ratio_query": o.SLI.ErrorRatioQuery, "budgeting": o.Budgeting, "calendar": o.Calendar,
-		})
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO rules_generations (objective, begins_at, generation, budget, spec) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (objective, begins_at) DO UPDATE SET generation = excluded.generation, budget = excluded.budget, spec = excluded.spec`,
-			o.ID, v.era.from, v.era.generation, v.era.budget, string(spec))
-		if err != nil {
-			return err
-		}
+	if err := change(tx); err != nil {
+		return err
 	}
 	return tx.Commit()
 }

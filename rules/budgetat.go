@@ -1,6 +1,10 @@
 package rules
 
-import "time"
+import (
+	"time"
+
+	"github.com/watchtower-hub/watchtower/rules/ledger"
+)
 
 // TargetAt is what an objective promised at a time: that of the version that held then,
 // and of the first one before. It is 0 for an objective that is not known.
@@ -29,12 +33,10 @@ func (o Objective) BudgetPeriod(at time.Time) (from, to time.Time) {
 // trailing is the tally of the time Objective.Period before a moment, spent that of
 // BudgetPeriod until then, and length how long the latter is when it is over.
 func (o Objective) Allowance(trailing, spent Tally, length time.Duration) float64 {
-	volume := trailing.Total
-	if covered := trailing.Seen; covered > 0 && covered < o.Period {
-		volume *= float64(o.Period) / float64(covered)
-	}
+	volume := volumeOf(trailing.Total, int64(trailing.Seen), int64(o.Period))
 	if o.Calendar != nil {
 		volume *= float64(length) / float64(o.Period)
 	}
-	return spent.Allowed + o.ErrorBudget()*max(0, volume-spent.Total)
+	so := tally{Cell: ledger.Cell{Total: spent.Total}, allowed: spent.Allowed}
+	return so.allowance(o.ErrorBudget(), volume)
 }

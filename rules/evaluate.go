@@ -155,10 +155,7 @@ func (j *judge) evaluate(l *ledger.Ledger, r *reading, now, every int64) {
 		r.coverage[i] = coverage(sum.Seen, r.anchor-from-j.out(from, r.anchor), r.lag, every)
 	}
 	period := r.sums[j.period]
-	r.volume = period.Total
-	if covered := period.Seen; covered > 0 && covered < j.periodMillis {
-		r.volume = period.Total * float64(j.periodMillis) / float64(covered)
-	}
+	r.volume = volumeOf(period.Total, period.Seen, j.periodMillis)
 	r.spent = period
 	if r.calendar.to > 0 {
 		r.spent = tally{}
@@ -238,12 +235,8 @@ func (j *judge) consumed(r *reading) float64 {
 	return 0
 }
 
-// allowance is how many bad events the budget of the whole period allows: those
-// that its events so far allow, and for the rest those of the volume expected.
-// Otherwise one failure among the first events would look like ruin.
-func (j *judge) allowance(r *reading) float64 {
-	return r.spent.allowed + j.budget*max(0, j.expected(r)-r.spent.Total)
-}
+// allowance is how many bad events the budget of the whole period allows.
+func (j *judge) allowance(r *reading) float64 { return r.spent.allowance(j.budget, j.expected(r)) }
 
 // expected is the number of events expected of the whole period.
 func (j *judge) expected(r *reading) float64 {

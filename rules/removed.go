@@ -155,22 +155,16 @@ func (b *books) noteObjectives(ctx context.Context, all []Objective, now time.Ti
 }
 
 func (b *books) writeKnown(ctx context.Context, news map[string]knownObjective) error {
-	if b.db == nil {
-		return nil
-	}
-	tx, err := b.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	for id, k := range news {
-		_, err = tx.ExecContext(ctx, `INSERT INTO rules_objectives (objective, spec, removed_at) VALUES (?, ?, ?)
-			ON CONFLICT (objective) DO UPDATE SET spec = excluded.spec, removed_at = excluded.removed_at`, id, k.text, k.removedAt)
-		if err != nil {
-			return err
+	return b.write(ctx, func(tx *sql.Tx) error {
+		for id, k := range news {
+			_, err := tx.ExecContext(ctx, `INSERT INTO rules_objectives (objective, spec, removed_at) VALUES (?, ?, ?)
+				ON CONFLICT (objective) DO UPDATE SET spec = excluded.spec, removed_at = excluded.removed_at`, id, k.text, k.removedAt)
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return tx.Commit()
+		return nil
+	})
 }
 
 func (b *books) readKnown(ctx context.Context) error {

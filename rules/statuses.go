@@ -100,7 +100,7 @@ func (tr *track) statusOfPeriods(s *Status) {
 		}
 		f := Figures{Good: t.Total - t.Bad, Total: t.Total, BudgetRemaining: 1}
 		expected := r.volume * float64(length) / float64(j.periodMillis)
-		if allowed := t.allowed + j.budget*max(0, expected-t.Total); allowed > 0 {
+		if allowed := t.allowance(j.budget, expected); allowed > 0 {
 			f.BudgetRemaining = 1 - t.Bad/allowed
 		}
 		return f

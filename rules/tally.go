@@ -43,6 +43,21 @@ func (t tally) errorBurn() float64 {
 	return t.Bad / t.allowed
 }
 
+// allowance is how many bad events a whole period allows of which t holds a part: those
+// that the events so far allow, and by a budget for the rest of those expected. Otherwise
+// one failure among the first events would look like ruin.
+func (t tally) allowance(budget, expected float64) float64 {
+	return t.allowed + budget*max(0, expected-t.Total)
+}
+
+// volumeOf is the number of events of a period, scaled up by what of it was not seen.
+func volumeOf(total float64, seen, period int64) float64 {
+	if seen > 0 && seen < period {
+		return total * float64(period) / float64(seen)
+	}
+	return total
+}
+
 // ratio is the share of bad events, 0 without events.
 func (t tally) ratio() float64 {
 	if t.Total <= 0 {
