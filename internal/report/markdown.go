@@ -120,9 +120,12 @@ func (r Report) OutlookLines() []string {
 			lines = append(lines, row.Promise+": "+o.Words()+".")
 		}
 	}
-	if n := r.foreseen(); n > 0 && len(lines) == 0 {
-		lines = append(lines, "If the coming week is like any of the last four, at least half of each budget is left after it.")
-	} else if n > len(lines) {
+	switch n := r.foreseen(); {
+	case n > 0 && len(lines) == 0 && n == len(r.Rows()):
+		lines = append(lines, "If the coming week is like any of the weeks before, at least half of each budget is left after it.")
+	case n > 0 && len(lines) == 0:
+		lines = append(lines, "If the coming week is like any of the weeks before, at least half of each budget that can be foreseen is left after it.")
+	case n > len(lines):
 		lines = append(lines, "Of every other budget that can be foreseen at least half is left after it.")
 	}
 	return lines

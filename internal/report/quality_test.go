@@ -35,3 +35,19 @@ func TestNoisyPages(t *testing.T) {
 		t.Errorf("%+v", *q)
 	}
 }
+
+// What is said of budgets to come is said of those that can be foreseen alone.
+func TestOutlookOfSome(t *testing.T) {
+	calm, gone := &Outlook{Weeks: 4, Low: 0.8, High: 0.9}, &Outlook{Weeks: 4, Low: -1, High: 0.2, Spent: 3}
+	for want, rows := range map[string][]Row{
+		"": {{}},
+		"If the coming week is like any of the weeks before, at least half of each budget is left after it.":                      {{Outlook: calm}, {Outlook: calm}},
+		"If the coming week is like any of the weeks before, at least half of each budget that can be foreseen is left after it.": {{Outlook: calm}, {}},
+		"Of every other budget that can be foreseen at least half is left after it.":                                              {{Outlook: gone}, {Outlook: calm}},
+	} {
+		got := Report{Teams: []Team{{Rows: rows}}}.OutlookLines()
+		if want == "" && len(got) > 0 || want != "" && (len(got) == 0 || got[len(got)-1] != want) {
+			t.Errorf("it says %q, want %q at the end", got, want)
+		}
+	}
+}

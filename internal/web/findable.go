@@ -74,7 +74,7 @@ func (s *site) findable(ctx context.Context) findable {
 	items = append(items, s.incidentItems()...)
 	for _, p := range s.allPlaybooks() {
 		items = append(items, search.Item{
-			Kind: kindPlaybook, Name: cmp.Or(p.Title, p.ID), ID: p.ID, About: words(p.Owner, p.Matches), Text: words(p.Summary, plainText(string(p.HTML))),
+			Kind: kindPlaybook, Name: cmp.Or(p.Title, p.ID), ID: p.ID, About: p.Owner, Also: p.Matches, Text: words(p.Summary, plainText(string(p.HTML))),
 			Path: playbookPath(p.ID),
 		})
 	}
