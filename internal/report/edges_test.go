@@ -77,6 +77,43 @@ func TestRemovedMidWeek(t *testing.T) {
 	if r := build(t, l, to, to.AddDate(0, 0, 7)); len(r.Rows()) != 0 {
 		t.Errorf("the week after has %+v", r.Rows())
 	}
+	// Its cost is told, though nobody needs to know what is left.
+	if r := build(t, l, from, to); len(r.Burned) != 1 || r.Burned[0].ID != "a-x" || r.Burned[0].Spent < 0.3 {
+		t.Errorf("what cost the most is %+v", r.Burned)
+	}
+	// Of a week before it was taken back nothing is new.
+	l.removed[0].At = to.Add(time.Hour)
+	if row := only(t, l, from, to); row.Removed != nil || row.BudgetLeft == nil {
+		t.Errorf("taken back afterwards: %+v", row)
+	}
+}
+
+// TestPromisedLater has no row of a promise that began to count after the week, and one of a promise that only fell silent in it.
+func TestPromisedLater(t *testing.T) {
+	from, to := week47(t, "UTC")
+	after := steady(to, to.Add(48*time.Hour), counts{bad: 0, total: 100})
+	r := build(t, one(after), from, to)
+	if len(r.Rows()) != 0 || r.NoData != 0 {
+		t.Errorf("rows %+v, though nothing was promised yet", r.Rows())
+	}
+	silent := steady(from.AddDate(0, 0, -7), from, counts{bad: 0, total: 100})
+	maps.Copy(silent, after)
+	if row := only(t, one(silent), from, to); row.Outcome != NoData {
+		t.Errorf("row %+v", row)
+	}
+	if row := only(t, one(nil), from, to); row.Outcome != NoData {
+		t.Errorf("what never counted anything: %+v", row)
+	}
+}
+
+// TestTeamWithoutPromises has people on call and no objective.
+func TestTeamWithoutPromises(t *testing.T) {
+	from, to := week47(t, "UTC")
+	r := build(t, one(steady(from, to, counts{bad: 0, total: 100})), from, to)
+	r.Tell(Circumstances{Shifts: []Shift{{Team: "platform", Who: "Ada", From: from, To: to}}})
+	if part, ok := r.Of("platform"); !ok || part.Headline != "No promise is this team's." {
+		t.Errorf("%t, %q", ok, part.Headline)
+	}
 }
 
 // TestEndOfPeriodAlone: what is counted after the week, or before what it looks back on, changes nothing of it.

@@ -155,7 +155,8 @@ func buildRow(ctx context.Context, src Source, s subject) Row {
 		row.Spent = finite(tidy(bad(t)/allowed, 4)) // What is left of it nobody needs any more.
 	}
 	if row.Outcome = outcomeOf(t); row.Outcome == NoData {
-		row.notYet = s.asOf.After(s.end) && !isKnown(t) && beganLater(ctx, src, s)
+		_, before := r.firstSeen()
+		row.notYet = !before && s.asOf.After(s.end) && beganLater(ctx, src, s)
 		return row
 	}
 	row.Achieved, row.Burn = new(tidy(t.Good/t.Total, 9)), burn(bad(t), t.Allowed)

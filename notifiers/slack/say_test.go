@@ -42,6 +42,10 @@ func TestSay(t *testing.T) {
 		if err := r.Rewrite(t.Context(), ts, Word{ID: "over/1", Channel: channelID, Headline: "✅ It holds again"}); err != nil || fake.pages("teams")[0].Text != "✅ It holds again" {
 			t.Errorf("rewritten: %+v, %v", fake.pages("teams")[0], err)
 		}
+		long := Word{Headline: strings.Repeat("a few sentences. ", 30) + "The end"}
+		if text, err := long.JSON(); err != nil || !strings.Contains(string(text), "The end*") {
+			t.Errorf("a headline of a few sentences is cut: %s, %v", text, err)
+		}
 		fake.setScript(func(fakeCall) *fakeFault { return &fakeFault{code: "channel_not_found"} })
 		if _, _, err := r.Say(t.Context(), Word{ID: "x", Channel: "#gone", Headline: "x"}); err == nil || !strings.Contains(err.Error(), `slack channel "#gone": `) {
 			t.Errorf("a channel that is not there: %v", err)
